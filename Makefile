@@ -1,0 +1,69 @@
+# Bellhop's commands. `make` alone lists them; CI runs `make check test`.
+
+# What the targets install goes here; a folder outside the checkout serves several of them.
+export BELLHOP_TOOLS ?= $(CURDIR)/.bellhop/tools
+
+SHELL := bash
+NEED := @deploy/tools.sh need
+RUN := deploy/tools.sh run
+
+.PHONY: help
+help: ## This list
+	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: dev
+dev: ## Everything in one process: engine, database, API, workers, simulator. ARGS="…" adds options
+	$(NEED) cargo temporal
+	@$(RUN) cargo run -q -p bellhop-workers -- dev $(ARGS)
+
+.PHONY: test
+test: ## All tests, on the real engine and databases
+	$(NEED) cargo temporal postgres
+	$(RUN) cargo test --workspace
+
+.PHONY: check
+check: arrows fmt clippy docs deny manifests ## All that can be told without running it
+
+.PHONY: arrows
+arrows: ## No crate depends on a room it must not see
+	$(NEED) cargo
+	deploy/arrows.sh
+
+.PHONY: fmt
+fmt: ## Formatting
+	$(NEED) cargo lints
+	cargo fmt --all --check
+
+.PHONY: clippy
+clippy: ## Lints
+	$(NEED) cargo lints
+	cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: docs
+docs: ## The crates' documentation builds, links included
+	$(NEED) cargo
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+.PHONY: deny
+deny: ## Licences, banned crates and sources of all dependencies
+	$(NEED) cargo cargo-deny
+	$(RUN) cargo deny check --allow no-license-field --hide-inclusion-graph bans licenses sources
+
+.PHONY: manifests
+manifests: ## The Kubernetes manifests, against the schemas of Kubernetes
+	$(NEED) kubernetes-validate
+	$(RUN) deploy/manifests.sh
+
+.PHONY: bench
+bench: ## Bookings per second on a release build. ARGS="…" adds options
+	$(NEED) cargo temporal
+	@$(RUN) cargo run -q --release -p bellhop-workers -- bench $(ARGS)
+
+.PHONY: requirements
+requirements: ## Every requirement and the test that shows it
+	$(NEED) cargo
+	@cargo run -q -p bellhop-tests --bin requirements
+
+.PHONY: tools
+tools: ## All that the other targets need, and nothing else
+	$(NEED) cargo lints temporal postgres cargo-deny kubernetes-validate

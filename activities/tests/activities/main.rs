@@ -1,0 +1,10 @@
+//! Activities as the engine runs them, on a real database, with partners scripted over HTTP.
+//! How they do with partners that behave is tested where the simulator is.
+
+mod authorize;
+mod capture;
+mod guard;
+mod inline;
+mod messages;
+mod settle;
+mod stage;

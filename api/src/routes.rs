@@ -1,0 +1,68 @@
+//! The routes, and what surrounds each of them.
+
+mod approvals;
+mod bookings;
+mod commands;
+mod create;
+mod customers;
+mod lists;
+mod platform;
+mod services;
+mod taxis;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{Method, Uri},
+    middleware::{from_fn, from_fn_with_state},
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    body, observe,
+    problem::{Kind, Problem},
+    state::Api,
+};
+
+/// The whole HTTP API: `/v1`, and `/healthz` and `/readyz` beside it.
+pub fn router(api: Api) -> Router {
+    let v1 = Router::new()
+        .route("/services", get(services::list))
+        .route("/services/{id}", get(services::get))
+        .route("/bookings", get(bookings::list).post(create::create))
+        .route("/bookings/{id}", get(bookings::get))
+        .route("/bookings/{id}/cancel", post(commands::cancel))
+        .route("/bookings/{id}/advance", post(commands::advance))
+        .route("/bookings/{id}/cancellation-quote", get(bookings::cancellation_quote))
+        .route("/bookings/{id}/timeline", get(bookings::timeline))
+        .route("/bookings/{id}/messages", get(bookings::messages))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}/approve", post(commands::approve))
+        .route("/approvals/{id}/decline", post(commands::decline))
+        .route("/taxis", get(taxis::list))
+        .route("/taxis/{id}", get(taxis::get).put(taxis::put))
+        .route("/customers/{id}/bookings", get(customers::bookings))
+        .route("/customers/{id}/messages", get(customers::messages))
+        .route("/invariants", get(platform::invariants));
+    Router::new()
+        .nest("/v1", v1)
+        .route("/healthz", get(platform::healthz))
+        .route("/readyz", get(platform::readyz))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(body::LIMIT))
+        .layer(from_fn_with_state(api.clone(), observe::in_time))
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(from_fn(observe::observe))
+        .with_state(api)
+}
+
+async fn no_route(uri: Uri) -> Problem {
+    Problem::new(Kind::NotFound, format!("nothing is at {}", uri.path()))
+}
+
+async fn no_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{method} is not offered at {}", uri.path());
+    Problem::new(Kind::MethodNotAllowed, detail)
+}

@@ -1,0 +1,171 @@
+//! Reading bookings, and asking what a cancellation would cost. Reads never touch the workflow.
+
+use axum::{Json, extract::State};
+use bellhop_domain::{
+    event::Role,
+    id::{BookingId, CompanyId, QuoteId, SubjectId},
+    money::Money,
+    policy::{allowed_actions, cancellation},
+    status::Status,
+};
+use bellhop_store::{BookingFilter, CancellationQuote};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    commands::visible,
+    lists::{self, List},
+};
+use crate::{
+    caller::Caller,
+    extract::{Asked, Named, page_size},
+    observe,
+    problem::{Kind, Problem},
+    state::Api,
+    temporal::NotDone,
+    view::{Booking, Items, Message, TimelineEvent},
+};
+
+/// Which bookings to list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    service: Option<String>,
+    status: Option<Status>,
+    customer: Option<SubjectId>,
+    company: Option<CompanyId>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    q: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// The bookings that the caller may know of, newest first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Items<Booking>>, Problem> {
+    let limit = page_size(asked.limit)?;
+    let owner = match (caller.role, asked.customer) {
+        (Role::Customer, Some(customer)) if customer != caller.subject => {
+            return Ok(Json(Items { items: vec![], next_cursor: None }));
+        }
+        (Role::Customer, _) => Some(caller.subject.clone()),
+        (_, customer) => customer,
+    };
+    let filter = BookingFilter {
+        owner,
+        service: asked.service,
+        status: asked.status,
+        company: None,
+        from: asked.from,
+        to: asked.to,
+        q: asked.q,
+    };
+    let (list, cursor) = (List::Bookings(filter), asked.cursor.as_deref());
+    lists::page(&api, &caller, list, asked.company, cursor, limit).await.map(Json)
+}
+
+/// A booking as it is. One that is started and not taken down yet is known to Temporal.
+pub(super) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+) -> Result<Json<Booking>, Problem> {
+    observe::about(&id);
+    if let Some(row) = api.store().booking(&id).await? {
+        let is_seen = caller.may_see(&row);
+        let booking = is_seen.then(|| Booking::of(&row, &caller, Timestamp::now()));
+        return booking.map(Json).ok_or_else(|| Problem::not_found("booking"));
+    }
+    let remembered = api.engine().remembered(&id).await.map_err(|error| match error {
+        NotDone::Broken(_) => Problem::internal(error),
+        error => Problem::unavailable(error),
+    })?;
+    let remembered = remembered
+        .filter(|it| it.is_running)
+        .filter(|it| caller.role == Role::Operator || it.is_owned_by(&caller.subject));
+    let booking = remembered.map(|it| Booking::remembered(&id, &it));
+    booking.map(Json).ok_or_else(|| Problem::not_found("booking"))
+}
+
+/// What happened to a booking.
+#[derive(Debug, Serialize)]
+pub(super) struct Timeline {
+    events: Vec<TimelineEvent>,
+}
+
+/// What happened to a booking, with who and when.
+pub(super) async fn timeline(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+) -> Result<Json<Timeline>, Problem> {
+    observe::about(&id);
+    visible(&api, &caller, &id).await?;
+    let events = api.store().timeline(&id).await?;
+    Ok(Json(Timeline { events: events.into_iter().map(TimelineEvent::from).collect() }))
+}
+
+/// What the customer was told of a booking.
+#[derive(Debug, Serialize)]
+pub(super) struct Messages {
+    messages: Vec<Message>,
+}
+
+/// What the customer was told of a booking, in the order of the events.
+pub(super) async fn messages(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+) -> Result<Json<Messages>, Problem> {
+    observe::about(&id);
+    visible(&api, &caller, &id).await?;
+    let messages = api.store().messages_of(&id).await?;
+    Ok(Json(Messages { messages: messages.into_iter().map(Message::from).collect() }))
+}
+
+/// What a cancellation would cost, and until when that is honoured.
+#[derive(Debug, Serialize)]
+pub(super) struct Quote {
+    id: QuoteId,
+    booking_id: BookingId,
+    refund_percent: u8,
+    /// What would go back; none while the price is not known.
+    refund: Option<Money>,
+    /// What would be kept.
+    fee: Option<Money>,
+    expires_at: Timestamp,
+}
+
+/// Quotes a cancellation. The quote is kept: a cancel that names it in time gets its terms.
+pub(super) async fn cancellation_quote(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+) -> Result<Json<Quote>, Problem> {
+    observe::about(&id);
+    let row = visible(&api, &caller, &id).await?;
+    let (service, view, now) = (&row.plan.service, &row.view, Timestamp::now());
+    let Some(terms) = cancellation(service, view, caller.role, now) else {
+        let detail = format!("the booking is {}: it cannot be cancelled", view.status);
+        let actions = allowed_actions(service, view, caller.role, now);
+        return Err(Problem::new(Kind::NotAllowed, detail).about(&id).allowing(actions));
+    };
+    let validity = SignedDuration::try_from(api.settings().quote_validity);
+    let validity = validity.map_err(Problem::internal)?;
+    let expires_at = now.checked_add(validity).map_err(Problem::internal)?;
+    let quote =
+        CancellationQuote { id: QuoteId::new(Uuid::now_v7()), booking: id, terms, expires_at };
+    api.store().put_cancellation_quote(&quote).await?;
+    let refund = view
+        .amount
+        .zip(terms.keep)
+        .map(|(amount, keep)| Money { minor: amount.minor - keep.minor, ..amount });
+    let CancellationQuote { id, booking, .. } = quote;
+    let refund_percent = terms.refund_percent;
+    Ok(Json(Quote { id, booking_id: booking, refund_percent, refund, fee: terms.keep, expires_at }))
+}

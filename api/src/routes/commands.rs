@@ -1,0 +1,328 @@
+//! Commands to a booking: its workflow decides about each, and the answer is the booking once the
+//! effect can be seen.
+
+use axum::{extract::State, http::StatusCode};
+use bellhop_domain::{
+    event::CommandRef,
+    id::{BookingId, QuoteId},
+    policy::{self, Terms, allowed_actions},
+    service::{COMPLETED, Service},
+    status::{MOVES, Status, Trigger},
+    view::BookingView,
+};
+use bellhop_store::BookingRow;
+use bellhop_workflows::command::{self, Advance, Approve, Cancel, Decline, NOT_NEXT};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::{
+    body::Body,
+    caller::Caller,
+    extract::Named,
+    idempotency::{IdempotencyKey, command_id},
+    observe,
+    problem::{Kind, Problem},
+    state::Api,
+    temporal::{Command, NotDone},
+    view::{Answer, Booking},
+    wait::Deadline,
+};
+
+/// How long a reason may be.
+const LONGEST_REASON: usize = 500;
+
+/// Why a booking is cancelled, and by which quote.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewCancel {
+    reason: Option<String>,
+    quote_id: Option<QuoteId>,
+}
+
+/// Why a booking is declined.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewDecline {
+    reason: Option<String>,
+}
+
+/// Nothing more than the command itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewApprove {}
+
+/// Where a booking goes next.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAdvance {
+    to: String,
+}
+
+/// Cancels a booking; 200 once it is undone and the money is back.
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+    key: IdempotencyKey,
+    deadline: Deadline,
+    Body { value: new, fingerprint }: Body<NewCancel>,
+) -> Result<Answer, Problem> {
+    check_reason(new.reason.as_deref())?;
+    let order = Order::take(&api, &caller, &id, "cancel", Trigger::Cancel, &key, fingerprint);
+    let order = order.await?;
+    let command = match (order.is_repeat, &new.quote_id) {
+        (true, _) => None,
+        (false, None) => Some(None),
+        (false, Some(quote)) => Some(order.quoted(quote).await?),
+    };
+    let command = command
+        .map(|terms| Command::Cancel(Cancel { caller: order.caller(), reason: new.reason, terms }));
+    order.carry_out(command, deadline, |row| row.view.status.is_end()).await
+}
+
+/// Brings a booking to its next stage, or to its completion.
+pub(super) async fn advance(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+    key: IdempotencyKey,
+    deadline: Deadline,
+    Body { value: new, fingerprint }: Body<NewAdvance>,
+) -> Result<Answer, Problem> {
+    let trigger = if new.to == COMPLETED { Trigger::Complete } else { Trigger::Advance };
+    let order = Order::take(&api, &caller, &id, "advance", trigger, &key, fingerprint).await?;
+    let command = (!order.is_repeat)
+        .then(|| Command::Advance(Advance { caller: order.caller(), to: new.to.clone() }));
+    let is_there = |row: &BookingRow| has_reached(&row.plan.service, &row.view, &new.to);
+    order.carry_out(command, deadline, is_there).await
+}
+
+/// Approves a booking; 200 once it is charged and somebody or something is assigned.
+pub(super) async fn approve(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+    key: IdempotencyKey,
+    deadline: Deadline,
+    Body { value: NewApprove {}, fingerprint }: Body<NewApprove>,
+) -> Result<Answer, Problem> {
+    let order = Order::take(&api, &caller, &id, "approve", Trigger::Approve, &key, fingerprint);
+    let order = order.await?;
+    let command = (!order.is_repeat).then(|| Command::Approve(Approve { caller: order.caller() }));
+    let is_settled = |row: &BookingRow| {
+        row.view.status.is_decided()
+            && !matches!(row.view.status, Status::AwaitingApproval | Status::Dispatching)
+    };
+    order.carry_out(command, deadline, is_settled).await
+}
+
+/// Declines a booking.
+pub(super) async fn decline(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+    key: IdempotencyKey,
+    deadline: Deadline,
+    Body { value: new, fingerprint }: Body<NewDecline>,
+) -> Result<Answer, Problem> {
+    check_reason(new.reason.as_deref())?;
+    let order = Order::take(&api, &caller, &id, "decline", Trigger::Decline, &key, fingerprint);
+    let order = order.await?;
+    let command = (!order.is_repeat)
+        .then(|| Command::Decline(Decline { caller: order.caller(), reason: new.reason }));
+    order.carry_out(command, deadline, |row| row.view.status.is_end()).await
+}
+
+/// A command that is about to be given.
+struct Order<'a> {
+    api: &'a Api,
+    caller: &'a Caller,
+    row: BookingRow,
+    command: CommandRef,
+    /// Whether the journal has it already: then it is not given again.
+    is_repeat: bool,
+}
+
+impl<'a> Order<'a> {
+    /// Checks that the caller may know of the booking and that their role may give the command at
+    /// all. Whether it may be given now is the workflow's to say.
+    async fn take(
+        api: &'a Api,
+        caller: &'a Caller,
+        id: &BookingId,
+        name: &str,
+        trigger: Trigger,
+        key: &IdempotencyKey,
+        fingerprint: String,
+    ) -> Result<Self, Problem> {
+        observe::about(id);
+        let row = visible(api, caller, id).await?;
+        let may_ever =
+            MOVES.iter().any(|it| it.trigger == trigger && it.who.contains(&caller.role));
+        if !may_ever {
+            let detail = format!("your role may not {name} bookings");
+            return Err(Problem::new(Kind::Forbidden, detail).about(id));
+        }
+        let command = CommandRef { id: command_id(&caller.subject, name, key), fingerprint };
+        let mut order = Self { api, caller, row, command, is_repeat: false };
+        order.is_repeat = order.is_journalled().await?;
+        Ok(order)
+    }
+
+    fn caller(&self) -> command::Caller {
+        let (actor, command) = (self.caller.actor(), self.command.clone());
+        command::Caller { actor, command, at: Timestamp::now() }
+    }
+
+    /// Whether the journal has the command: it was accepted, however long ago.
+    async fn is_journalled(&self) -> Result<bool, Problem> {
+        let known = self.api.store().command(&self.row.id, &self.command.id).await?;
+        let Some(known) = known else { return Ok(false) };
+        self.check(&known.command)?;
+        Ok(true)
+    }
+
+    fn check(&self, accepted: &CommandRef) -> Result<(), Problem> {
+        if accepted.fingerprint == self.command.fingerprint {
+            return Ok(());
+        }
+        let detail = "another command was given with this key: use a new key for a new command";
+        Err(Problem::new(Kind::KeyReused, detail).about(&self.row.id))
+    }
+
+    /// The terms of a quote. It fixes what a cancellation costs, not whether it is still allowed.
+    async fn quoted(&self, id: &QuoteId) -> Result<Option<Terms>, Problem> {
+        let quote = self.api.store().cancellation_quote(id).await?;
+        let Some(quote) = quote.filter(|it| it.booking == self.row.id) else {
+            let detail = "the booking has no such cancellation quote";
+            return Err(Problem::new(Kind::QuoteUnknown, detail).about(&self.row.id));
+        };
+        let now = Timestamp::now();
+        if quote.expires_at < now {
+            let detail = format!("the quote was good until {}: ask for another", quote.expires_at);
+            return Err(Problem::new(Kind::QuoteExpired, detail).about(&self.row.id));
+        }
+        let (service, view) = (&self.row.plan.service, &self.row.view);
+        let allowed = policy::cancellation(service, view, self.caller.role, now);
+        Ok(allowed.map(|_| quote.terms))
+    }
+
+    /// Gives the command, unless it was given before, and waits until its effect can be seen.
+    async fn carry_out(
+        mut self,
+        command: Option<Command>,
+        deadline: Deadline,
+        is_done: impl Fn(&BookingRow) -> bool,
+    ) -> Result<Answer, Problem> {
+        let (api, id) = (self.api, self.row.id.clone());
+        let mut watch = api.watch(&id);
+        if let Some(command) = command {
+            let given = api.engine().command(&id, &self.command.id, command, deadline.0).await;
+            match given {
+                Ok(receipt) => self.check(&receipt.command)?,
+                Err(error) => self.not_given(error).await?,
+            }
+        }
+        let done = api.until(&mut watch, is_done, deadline.0).await?;
+        let status = if done.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+        self.row = match done {
+            Some(row) => row,
+            None => visible(api, self.caller, &id).await?,
+        };
+        let booking = Booking::of(&self.row, self.caller, Timestamp::now());
+        Ok(Answer { status, is_replay: self.is_repeat, booking })
+    }
+
+    /// Passes only if the command was accepted all the same, before.
+    async fn not_given(&mut self, error: NotDone) -> Result<(), Problem> {
+        match error {
+            NotDone::Refused(code) => Err(self.refused(code).await?),
+            NotDone::Gone => {
+                self.is_repeat = self.is_journalled().await?;
+                if self.is_repeat {
+                    return Ok(());
+                }
+                let refusal = self.refused("").await?;
+                // A workflow ends after its booking: where it has not, the two do not agree yet.
+                let is_end = self.row.view.status.is_end();
+                Err(if is_end { refusal } else { self.unknown(error) })
+            }
+            NotDone::Busy(_) => {
+                let detail = "the booking has too many commands at once: come back shortly";
+                Err(Problem::new(Kind::TooManyCommands, detail).about(&self.row.id))
+            }
+            NotDone::Unreachable(_) => Err(Problem::unavailable(error).about(&self.row.id)),
+            NotDone::Unknown => Err(self.unknown(error)),
+            NotDone::Broken(_) => Err(Problem::internal(error).about(&self.row.id)),
+        }
+    }
+
+    fn unknown(&self, error: NotDone) -> Problem {
+        tracing::warn!(%error, "not known whether a command was accepted");
+        let detail = "not known whether it was done: repeat with the same key";
+        Problem::new(Kind::CommandUnknown, detail).about(&self.row.id)
+    }
+
+    /// Why the booking refuses the command, with what the caller may do instead.
+    async fn refused(&mut self, code: &str) -> Result<Problem, Problem> {
+        self.row = visible(self.api, self.caller, &self.row.id).await?;
+        let (service, view) = (&self.row.plan.service, &self.row.view);
+        let problem = if code == NOT_NEXT {
+            let next = service.stage_after(view.stage.as_deref());
+            Problem::new(Kind::NotNextStage, format!("the next stage is {next}"))
+        } else {
+            let detail = format!("the booking is {}: it cannot be done now", view.status);
+            Problem::new(Kind::NotAllowed, detail)
+        };
+        let actions = allowed_actions(service, view, self.caller.role, Timestamp::now());
+        Ok(problem.about(&self.row.id).allowing(actions))
+    }
+}
+
+/// The booking, if there is one that the caller may know of.
+pub(super) async fn visible(
+    api: &Api,
+    caller: &Caller,
+    id: &BookingId,
+) -> Result<BookingRow, Problem> {
+    let row = api.store().booking(id).await?;
+    row.filter(|it| caller.may_see(it)).ok_or_else(|| Problem::not_found("booking"))
+}
+
+/// Whether a booking is at a stage, or beyond it.
+fn has_reached(service: &Service, view: &BookingView, to: &str) -> bool {
+    let reached = view.stage.as_deref().and_then(|it| service.stage_index(it));
+    view.status.is_end() || (to != COMPLETED && reached >= service.stage_index(to))
+}
+
+fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
+    let is_short = |it: &str| it.chars().count() <= LONGEST_REASON;
+    if reason.is_none_or(is_short) {
+        return Ok(());
+    }
+    let detail = format!("reason: write at most {LONGEST_REASON} characters");
+    Err(Problem::new(Kind::InvalidRequest, detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_is_reached_by_being_there_or_beyond() {
+        let text = include_str!("../../../services/call-taxi.toml");
+        let service = Service::parse("call-taxi.toml", text).expect("the file that ships is valid");
+        let view = |status, stage: Option<&str>| BookingView {
+            status,
+            stage: stage.map(str::to_owned),
+            ..BookingView::default()
+        };
+        let reached = |status, stage, to| has_reached(&service, &view(status, stage), to);
+        assert!(!reached(Status::Confirmed, None, "on_the_way"));
+        assert!(reached(Status::InProgress, Some("on_the_way"), "on_the_way"));
+        assert!(reached(Status::InProgress, Some("riding"), "on_the_way"));
+        assert!(!reached(Status::InProgress, Some("on_the_way"), "riding"));
+        assert!(!reached(Status::InProgress, Some("riding"), COMPLETED));
+        assert!(reached(Status::Completed, Some("riding"), COMPLETED));
+    }
+}

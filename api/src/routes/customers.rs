@@ -1,0 +1,62 @@
+//! A customer's page: their bookings, cancelled ones too, and what they were told.
+
+use axum::{Json, extract::State};
+use bellhop_domain::{event::Role, id::SubjectId};
+use bellhop_store::BookingFilter;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::{
+    caller::Caller,
+    extract::{Asked, Named, cursor, page_size},
+    problem::Problem,
+    state::Api,
+    view::{Booking, Items, Message},
+};
+
+/// Which page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Paging {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// The bookings of a customer, newest first.
+pub(super) async fn bookings(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(customer): Named<SubjectId>,
+    Asked(asked): Asked<Paging>,
+) -> Result<Json<Items<Booking>>, Problem> {
+    may_see(&caller, &customer)?;
+    let limit = page_size(asked.limit)?;
+    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let filter = BookingFilter { owner: Some(customer), ..BookingFilter::default() };
+    let page = api.store().bookings(&filter, cursor.as_ref(), limit).await?;
+    let now = Timestamp::now();
+    Ok(Json(Items::of(page, |row| Booking::of(&row, &caller, now))))
+}
+
+/// The messages to a customer, newest first.
+pub(super) async fn messages(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(customer): Named<SubjectId>,
+    Asked(asked): Asked<Paging>,
+) -> Result<Json<Items<Message>>, Problem> {
+    may_see(&caller, &customer)?;
+    let limit = page_size(asked.limit)?;
+    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let page = api.store().messages_of_customer(&customer, cursor.as_ref(), limit).await?;
+    Ok(Json(Items::of(page, Message::from)))
+}
+
+/// A customer's page is theirs and the operators'; for others there is no such customer.
+fn may_see(caller: &Caller, customer: &SubjectId) -> Result<(), Problem> {
+    let is_self = caller.role == Role::Customer && caller.subject == *customer;
+    if is_self || caller.role == Role::Operator {
+        return Ok(());
+    }
+    Err(Problem::not_found("customer"))
+}

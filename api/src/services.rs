@@ -1,0 +1,215 @@
+//! The services that are offered, and the plan that a request makes of one.
+
+use std::collections::BTreeMap;
+
+use bellhop_domain::{
+    plan::{Customer, Pace, Place, Plan, Request, Violation},
+    service::{InvalidService, Service},
+    text::Language,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use crate::{
+    caller::Caller,
+    problem::{Kind, Problem},
+};
+
+/// How far in the past a start may lie, for clocks that differ.
+const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_mins(5);
+
+/// The services that are offered, by their ids.
+#[derive(Clone, Debug, Default)]
+pub struct Services(BTreeMap<String, Offered>);
+
+/// A service and the hash of its definition.
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    pub(crate) service: Service,
+    pub(crate) revision: String,
+}
+
+/// Why services cannot be offered together.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidServices {
+    /// A file is refused.
+    #[error(transparent)]
+    File(#[from] InvalidService),
+    /// Two files describe one service.
+    #[error("{file}: id: {id} is described by another file as well")]
+    Twice {
+        /// The second of them.
+        file: String,
+        /// The service.
+        id: String,
+    },
+    /// A definition cannot be hashed: a defect.
+    #[error("{file}: it cannot be written as JSON")]
+    Unwritable {
+        /// The file.
+        file: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Services {
+    /// Reads service files: pairs of a name, for messages only, and a text.
+    ///
+    /// # Errors
+    /// The first file that is refused, or two that describe one service.
+    pub fn parse<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, InvalidServices> {
+        let mut services = BTreeMap::new();
+        for (file, text) in files {
+            let service = Service::parse(file, text)?;
+            let file = file.to_owned();
+            let revision = service
+                .revision()
+                .map_err(|source| InvalidServices::Unwritable { file: file.clone(), source })?;
+            let id = service.id.clone();
+            if services.insert(id.clone(), Offered { service, revision }).is_some() {
+                return Err(InvalidServices::Twice { file, id });
+            }
+        }
+        Ok(Self(services))
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Offered> {
+        self.0.values()
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Offered> {
+        self.0.get(id)
+    }
+
+    /// The service that holds from pools of a kind.
+    pub(crate) fn holding(&self, pool: &str) -> Option<&Service> {
+        let mut services = self.0.values().map(|it| &it.service);
+        services.find(|it| it.hold.as_ref().is_some_and(|hold| hold.pool == pool))
+    }
+
+    /// The plan of a booking.
+    ///
+    /// # Errors
+    /// `invalid_booking` with everything that does not fit the service.
+    pub(crate) fn plan(
+        &self,
+        new: NewBooking,
+        fingerprint: String,
+        caller: &Caller,
+        pace: &Pace,
+        now: Timestamp,
+    ) -> Result<Plan, Problem> {
+        let Some(Offered { service, revision }) = self.get(&new.service) else {
+            let known: Vec<_> = self.0.keys().map(String::as_str).collect();
+            let detail = format!("use one of {}", known.join(", "));
+            return Err(invalid(vec![violation("/service", detail)]));
+        };
+        let mut violations = new.violations(now);
+        let phone = new.customer.phone.parse();
+        if let Err(error) = &phone {
+            violations.push(violation("/customer/phone", format!("{error}")));
+        }
+        let Ok(phone) = phone else { return Err(invalid(violations)) };
+        let customer = Customer {
+            id: caller.subject.clone(),
+            name: new.customer.name,
+            phone,
+            language: new.customer.language,
+        };
+        let request = Request {
+            customer,
+            options: new.options,
+            starts_at: new.starts_at.unwrap_or(now),
+            place: new.place,
+            quantity: new.quantity,
+            payment_token: new.payment.map(|it| it.token),
+        };
+        violations.extend(service.violations(&request));
+        if !violations.is_empty() {
+            return Err(invalid(violations));
+        }
+        let (service, revision) = (service.clone(), revision.clone());
+        Ok(Plan { service, revision, request, fingerprint, pace: pace.clone() })
+    }
+}
+
+/// A booking as it is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewBooking {
+    service: String,
+    customer: NewCustomer,
+    #[serde(default)]
+    options: BTreeMap<String, String>,
+    starts_at: Option<Timestamp>,
+    place: Option<Place>,
+    #[serde(default = "one")]
+    quantity: u32,
+    payment: Option<NewPayment>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewCustomer {
+    name: String,
+    phone: String,
+    #[serde(default)]
+    language: Language,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPayment {
+    token: String,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl NewBooking {
+    /// What is wrong with it whatever the service.
+    fn violations(&self, now: Timestamp) -> Vec<Violation> {
+        let mut found = vec![];
+        let mut text = |pointer, text: &str, longest| {
+            let length = text.trim().chars().count();
+            if !(1..=longest).contains(&length) || text.chars().any(char::is_control) {
+                found.push(violation(pointer, format!("write 1 to {longest} characters")));
+            }
+        };
+        text("/customer/name", &self.customer.name, 100);
+        if let Some(place) = &self.place {
+            text("/place/address", &place.address, 300);
+        }
+        if let Some(payment) = &self.payment {
+            text("/payment/token", &payment.token, 200);
+        }
+        if let Some(place) = &self.place {
+            let mut degrees = |pointer, value: f64, most: f64| {
+                if !(-most..=most).contains(&value) {
+                    found.push(violation(pointer, format!("use -{most} to {most} degrees")));
+                }
+            };
+            degrees("/place/lat", place.lat, 90.0);
+            degrees("/place/lon", place.lon, 180.0);
+        }
+        let is_past = |it: Timestamp| now.duration_since(it) > CLOCKS_DIFFER_BY;
+        if self.starts_at.is_some_and(is_past) {
+            found.push(violation("/starts_at", "is in the past".to_owned()));
+        }
+        found
+    }
+}
+
+fn violation(pointer: &str, detail: String) -> Violation {
+    Violation { pointer: pointer.to_owned(), detail }
+}
+
+fn invalid(violations: Vec<Violation>) -> Problem {
+    let said: Vec<_> =
+        violations.iter().map(|it| format!("{}: {}", it.pointer, it.detail)).collect();
+    Problem::new(Kind::InvalidBooking, said.join("; ")).violating(violations)
+}

@@ -1,0 +1,257 @@
+//! What is shown: the JSON of bookings, their timelines and their messages.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bellhop_domain::{
+    event::{Actor, Event, Role, StoredEvent},
+    id::{BookingId, CompanyId, SubjectId},
+    money::Money,
+    plan::Place,
+    policy::allowed_actions,
+    status::Status,
+    text::{Channel, Words},
+    view::{Attention, PaymentView},
+};
+use bellhop_store::{BookingRow, MessageRow, Page};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{caller::Caller, idempotency::REPLAYED, temporal::Remembered};
+
+/// A booking as a caller sees it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Booking {
+    id: BookingId,
+    service: String,
+    status: Status,
+    /// The state in words; while it is being served, the stage.
+    status_text: Words,
+    stage: Option<String>,
+    /// Why it ended as it did.
+    code: Option<String>,
+    quantity: u32,
+    amount: Option<Money>,
+    payment: PaymentView,
+    customer: Option<CustomerView>,
+    options: BTreeMap<String, String>,
+    starts_at: Option<Timestamp>,
+    place: Option<Place>,
+    company: Option<CompanyId>,
+    assignment: Option<AssignmentView>,
+    attention: Option<Attention>,
+    allowed_actions: Vec<&'static str>,
+    seq: i64,
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct CustomerView {
+    id: SubjectId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    phone: String,
+}
+
+#[derive(Debug, Serialize)]
+struct AssignmentView {
+    company: Option<CompanyId>,
+    label: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<SubjectId>,
+}
+
+impl Booking {
+    /// The booking of a row.
+    pub(crate) fn of(row: &BookingRow, caller: &Caller, now: Timestamp) -> Self {
+        let (view, plan) = (&row.view, &row.plan);
+        let customer = &plan.request.customer;
+        let may_know_name = caller.role != Role::Driver;
+        let stage = view.stage.as_deref().and_then(|it| plan.service.stage(it));
+        let in_words = stage.filter(|_| view.status == Status::InProgress);
+        Self {
+            id: row.id.clone(),
+            service: row.service.clone(),
+            status: view.status,
+            status_text: in_words.map_or_else(|| words(view.status), |it| it.name.clone()),
+            stage: view.stage.clone(),
+            code: view.code.clone(),
+            quantity: view.quantity,
+            amount: view.amount,
+            payment: view.payment,
+            customer: Some(CustomerView {
+                id: row.owner.clone(),
+                name: may_know_name.then(|| customer.name.clone()),
+                phone: customer.phone.masked(),
+            }),
+            options: plan.request.options.clone(),
+            starts_at: Some(view.starts_at.unwrap_or(plan.request.starts_at)),
+            place: plan.request.place.clone(),
+            company: view.company.clone(),
+            assignment: view.assignment.as_ref().map(|it| AssignmentView {
+                company: it.company.clone(),
+                label: it.label.clone(),
+                subject: it.subject.clone(),
+            }),
+            attention: view.attention.clone(),
+            allowed_actions: allowed_actions(&plan.service, view, caller.role, now),
+            seq: view.seq,
+            created_at: Some(view.created_at.unwrap_or(row.created_at)),
+            updated_at: Some(view.updated_at.unwrap_or(row.created_at)),
+        }
+    }
+
+    /// A booking that is started and has no row yet.
+    pub(crate) fn pending(id: &BookingId, service: &str, quantity: u32) -> Self {
+        let view = bellhop_domain::view::BookingView::default();
+        Self {
+            id: id.clone(),
+            service: service.to_owned(),
+            status: view.status,
+            status_text: words(view.status),
+            stage: None,
+            code: None,
+            quantity,
+            amount: None,
+            payment: view.payment,
+            customer: None,
+            options: BTreeMap::new(),
+            starts_at: None,
+            place: None,
+            company: None,
+            assignment: None,
+            attention: None,
+            allowed_actions: vec![],
+            seq: 0,
+            created_at: None,
+            updated_at: None,
+        }
+    }
+
+    /// The same, of what Temporal remembers.
+    pub(crate) fn remembered(id: &BookingId, it: &Remembered) -> Self {
+        Self::pending(id, &it.service, it.quantity)
+    }
+}
+
+fn words(status: Status) -> Words {
+    let (ko, en) = match status {
+        Status::Pending => ("접수", "received"),
+        Status::AwaitingPayment => ("결제 대기", "awaiting payment"),
+        Status::AwaitingApproval => ("승인 대기", "awaiting approval"),
+        Status::Dispatching => ("배정 중", "being assigned"),
+        Status::Confirmed => ("확정", "confirmed"),
+        Status::InProgress => ("진행 중", "in progress"),
+        Status::Cancelling => ("취소 중", "being cancelled"),
+        Status::Completed => ("완료", "completed"),
+        Status::Cancelled => ("취소됨", "cancelled"),
+        Status::Rejected => ("거절됨", "rejected"),
+        Status::Expired => ("만료됨", "expired"),
+        Status::NoShow => ("미이용", "no show"),
+        Status::Unfulfilled => ("이행 불가", "could not be served"),
+    };
+    Words { ko: ko.to_owned(), en: en.to_owned() }
+}
+
+/// An answer about a booking.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) is_replay: bool,
+    pub(crate) booking: Booking,
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let location = format!("/v1/bookings/{}", self.booking.id);
+        let mut response = (self.status, Json(self.booking)).into_response();
+        let headers = response.headers_mut();
+        if matches!(self.status, StatusCode::CREATED | StatusCode::ACCEPTED)
+            && let Ok(location) = HeaderValue::try_from(location)
+        {
+            headers.insert(header::LOCATION, location);
+        }
+        if self.is_replay {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Items<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl<T> Items<T> {
+    /// A page of rows, as they are shown.
+    pub(crate) fn of<R>(page: Page<R>, show: impl FnMut(R) -> T) -> Self {
+        let next_cursor = page.next.map(|it| it.to_string());
+        Self { items: page.items.into_iter().map(show).collect(), next_cursor }
+    }
+}
+
+/// An event of a booking's timeline: who did what, when (common 2).
+#[derive(Debug, Serialize)]
+pub(crate) struct TimelineEvent {
+    seq: i64,
+    #[serde(flatten)]
+    event: Event,
+    at: Timestamp,
+    actor: Actor,
+    /// The state that it moved the booking to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+impl From<StoredEvent> for TimelineEvent {
+    fn from(stored: StoredEvent) -> Self {
+        let StoredEvent { seq, at, event } = stored;
+        let status = event.change.map(|it| it.status);
+        Self { seq, event: event.event, at, actor: event.actor, status }
+    }
+}
+
+/// A message to a customer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Message {
+    id: String,
+    booking_id: BookingId,
+    channel: Channel,
+    /// The recipient, masked.
+    to: String,
+    template: String,
+    text: String,
+    status: &'static str,
+    attempts: u32,
+    maybe_sent_twice: bool,
+    error: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<MessageRow> for Message {
+    fn from(row: MessageRow) -> Self {
+        Self {
+            id: row.id,
+            booking_id: row.booking,
+            channel: row.channel,
+            to: row.recipient.masked(),
+            template: row.template,
+            text: row.body,
+            status: row.status.as_str(),
+            attempts: row.attempts,
+            maybe_sent_twice: row.maybe_sent_twice,
+            error: row.error,
+            created_at: row.created_at,
+            updated_at: row.changed_at,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The API from outside: its router on a real SQLite database, with Temporal faked at the wire.
+
+mod booking;
+mod commands;
+mod door;
+mod reading;
+mod taxis;
+mod temporal;
+mod world;

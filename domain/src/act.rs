@@ -1,0 +1,241 @@
+//! Acts: what a booking's workflow has done, and how it went.
+//!
+//! Every act may run twice, in a changed world. Its outcome is stored under its key with its
+//! effect, refusals included, and a repeat answers that outcome.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::{Actor, Assignment, NewEvent, StoredEvent},
+    id::{BookingId, CompanyId, PoolId},
+    key::ActKey,
+    money::Money,
+    plan::Plan,
+    status::PaymentStatus,
+};
+
+/// Opens a booking: prices it, holds what it needs and journals both, in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+    /// The workflow's first run. A booking of another first run is not ours to open.
+    pub first_run_id: String,
+    /// What it goes by.
+    pub plan: Plan,
+    /// When what is held goes back unless it is paid for.
+    pub hold_expires_at: Timestamp,
+    /// Who books.
+    pub actor: Actor,
+}
+
+/// How opening went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Opened {
+    /// Everything is set aside.
+    Held {
+        /// What the booking costs.
+        amount: Money,
+        /// From where it is held.
+        pool: PoolId,
+        /// Whose that is.
+        company: CompanyId,
+        /// The events that were journalled.
+        events: Vec<StoredEvent>,
+    },
+    /// Nothing is left, or nothing like it is offered.
+    Refused {
+        /// `sold_out` or `not_offered`.
+        code: String,
+        /// The events that were journalled.
+        events: Vec<StoredEvent>,
+    },
+    /// The booking belongs to an earlier run: this one ends without effect.
+    Foreign,
+}
+
+/// Makes a hold last, and journals what it allows: the payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Firm {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+    /// What is journalled with it, unless the hold is lost. An event that may not move the booking
+    /// any more (it was cancelled meanwhile) is journalled as a fact, without its move.
+    pub events: Vec<NewEvent>,
+}
+
+/// How making a hold last went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Firmed {
+    /// It lasts.
+    Firm {
+        /// The events that were journalled.
+        events: Vec<StoredEvent>,
+    },
+    /// It had expired and what it held is gone.
+    Lost,
+}
+
+/// Looks whether the hold has expired, and gives it back if so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expire {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+}
+
+/// Whether a hold had expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// It had, and went back.
+    Expired,
+    /// It is firm, or its time has not come, or it went back before.
+    Kept,
+}
+
+/// Assigns what was held, and journals the assignment. A booking that was cancelled meanwhile is not
+/// moved by it: the event is journalled as a fact, without its move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assign {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+}
+
+/// How assigning went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Assigned {
+    /// It is assigned.
+    Made {
+        /// Who or what.
+        assignment: Assignment,
+        /// The events that were journalled.
+        events: Vec<StoredEvent>,
+    },
+    /// What was held is no longer there.
+    Lost,
+}
+
+/// Gives back whatever a booking holds or has taken, and closes it to any late act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+}
+
+/// What went back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// How many; 0 when nothing was held.
+    pub quantity: u32,
+}
+
+/// Adds events to the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Append {
+    /// The booking.
+    pub booking: BookingId,
+    /// The events in their order. Those that the journal has are left as they are.
+    pub events: Vec<NewEvent>,
+    /// How many events the workflow knows of, these included.
+    pub known: i64,
+}
+
+/// How far the journal goes now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    /// The number of the booking's last event.
+    pub last_seq: i64,
+    /// The whole journal of the booking where it knows more than the workflow did: a life of the
+    /// workflow that was lost may have decided something. Empty otherwise.
+    pub more: Vec<StoredEvent>,
+}
+
+/// Charges or reserves the price of a booking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pay {
+    /// The key of the act, and the provider's idempotency key.
+    pub key: ActKey,
+    /// The booking, as the provider's reference.
+    pub booking: BookingId,
+    /// How much.
+    pub amount: Money,
+    /// By what: the provider's token.
+    pub token: String,
+    /// Whether to charge at once rather than reserve.
+    pub capture: bool,
+    /// Until when a call may be made inline; see `Pace::inline_budget`.
+    pub inline_until: Option<Timestamp>,
+}
+
+/// How paying went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Paid {
+    /// Charged, or reserved.
+    Paid {
+        /// The provider's id of the payment.
+        payment: String,
+    },
+    /// The provider refused.
+    Declined {
+        /// The provider's code.
+        code: String,
+    },
+    /// The key was closed by a settlement before anything was sent.
+    Closed,
+}
+
+/// Charges what was reserved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The key of the reservation.
+    pub fare: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+    /// How much.
+    pub amount: Money,
+    /// Until when a call may be made inline.
+    pub inline_until: Option<Timestamp>,
+}
+
+/// Brings what the provider has for a key to `keep`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The key of the payment.
+    pub fare: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+    /// What shall stay charged.
+    pub keep: Money,
+    /// Until when a call may be made inline.
+    pub inline_until: Option<Timestamp>,
+}
+
+/// How a payment stands after its settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The state of the payment.
+    pub payment: PaymentStatus,
+    /// What stays charged.
+    pub kept: Money,
+    /// What went back to the customer: a lifted reservation or a refund.
+    pub returned: Money,
+}

@@ -1,0 +1,210 @@
+//! What customers, managers and operators read of a booking: the fold of its events.
+//!
+//! The journal folds to keep the view in the database, the workflow folds the same events to know
+//! where it stands, and `bellhop rebuild` folds them anew: one function, so they cannot differ.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::{Assignment, Event, StoredEvent},
+    id::CompanyId,
+    money::{Currency, Money},
+    status::{PaymentStatus, Status, may_move},
+};
+
+/// A booking as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookingView {
+    /// Where it stands.
+    pub status: Status,
+    /// The stage of the service, once one is reached.
+    pub stage: Option<String>,
+    /// How many are booked.
+    pub quantity: u32,
+    /// What it costs.
+    pub amount: Option<Money>,
+    /// How it is paid.
+    pub payment: PaymentView,
+    /// When it is for.
+    pub starts_at: Option<Timestamp>,
+    /// Which company serves it, once known.
+    pub company: Option<CompanyId>,
+    /// Who or what serves it.
+    pub assignment: Option<Assignment>,
+    /// What fails at the moment, for somebody to look at.
+    pub attention: Option<Attention>,
+    /// Why it ended as it did: a stable code.
+    pub code: Option<String>,
+    /// The number of its last event.
+    pub seq: i64,
+    /// When its first event arrived.
+    pub created_at: Option<Timestamp>,
+    /// When its last event arrived.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// How a booking is paid, in minor units of the booking's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentView {
+    /// How the payment stands.
+    pub status: PaymentStatus,
+    /// What is or was charged.
+    pub captured: i64,
+    /// What of it went back.
+    pub refunded: i64,
+}
+
+/// A technical fault that has lasted for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// What fails.
+    pub cause: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// An event that cannot follow what came before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} cannot follow in state {status}")]
+pub struct Misplaced {
+    kind: &'static str,
+    status: Status,
+}
+
+impl Default for BookingView {
+    /// A booking before its first event.
+    fn default() -> Self {
+        Self {
+            status: Status::Pending,
+            stage: None,
+            quantity: 1,
+            amount: None,
+            payment: PaymentView { status: PaymentStatus::None, captured: 0, refunded: 0 },
+            starts_at: None,
+            company: None,
+            assignment: None,
+            attention: None,
+            code: None,
+            seq: 0,
+            created_at: None,
+            updated_at: None,
+        }
+    }
+}
+
+impl BookingView {
+    /// Folds the next event in.
+    ///
+    /// An event that cannot follow is counted in `seq` and raises attention, and changes nothing
+    /// else: the journal never loses one, and a late confirmation never undoes a cancellation.
+    ///
+    /// # Errors
+    /// [`Misplaced`], after the above: for the log, not to be acted on.
+    pub fn fold(&mut self, stored: &StoredEvent) -> Result<(), Misplaced> {
+        self.seq = stored.seq;
+        self.created_at.get_or_insert(stored.at);
+        self.updated_at = Some(stored.at);
+        let new = &stored.event;
+        if let Some(change) = new.change {
+            if !may_move(self.status, change.trigger, new.actor.role, change.status) {
+                let misplaced = Misplaced { kind: new.event.kind(), status: self.status };
+                let attention = Attention { cause: misplaced.to_string(), since: stored.at };
+                self.attention.get_or_insert(attention);
+                return Err(misplaced);
+            }
+            self.status = change.status;
+        }
+        self.apply(&new.event, stored.at);
+        Ok(())
+    }
+
+    fn apply(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::Created { quantity, amount, starts_at, company } => {
+                self.quantity = *quantity;
+                self.amount = *amount;
+                self.starts_at = Some(*starts_at);
+                self.company.clone_from(company);
+            }
+            Event::PaymentUnknown => self.payment.status = PaymentStatus::Unknown,
+            Event::PaymentAuthorized { .. } => self.payment.status = PaymentStatus::Authorized,
+            Event::PaymentDeclined { .. } => self.payment.status = PaymentStatus::Declined,
+            Event::PaymentCaptured { amount } => {
+                self.payment.status = PaymentStatus::Captured;
+                self.payment.captured = amount.minor;
+            }
+            Event::PaymentSettled { payment, kept, returned } => {
+                self.settle(*payment, *kept, *returned);
+            }
+            Event::Assigned { assignment } => self.assignment = Some(assignment.clone()),
+            Event::AssignmentReleased => self.assignment = None,
+            Event::StageReached { stage } => self.stage = Some(stage.clone()),
+            Event::Rejected { code } | Event::Unfulfilled { code } => {
+                self.code = Some(code.clone());
+            }
+            Event::ApprovalDeclined { .. } => self.code = Some("approval_declined".to_owned()),
+            Event::ApprovalLapsed => self.code = Some("approval_lapsed".to_owned()),
+            Event::Expired => self.code = Some("hold_expired".to_owned()),
+            Event::AttentionRaised { cause } => {
+                self.attention = Some(Attention { cause: cause.clone(), since: at });
+            }
+            Event::AttentionCleared => self.attention = None,
+            Event::HoldPlaced { .. }
+            | Event::HoldReleased { .. }
+            | Event::Accepted
+            | Event::PaymentAwaited
+            | Event::ApprovalGranted
+            | Event::Completed
+            | Event::Missed
+            | Event::Cancelling { .. }
+            | Event::Cancelled => {}
+        }
+    }
+
+    fn settle(&mut self, payment: PaymentStatus, kept: Money, returned: Money) {
+        let was_captured = self.payment.captured > 0;
+        self.payment.status = payment;
+        if was_captured {
+            self.payment.refunded = returned.minor;
+        } else {
+            self.payment.captured = kept.minor;
+        }
+    }
+
+    /// The currency of the booking, once it is known what it costs.
+    pub fn currency(&self) -> Option<Currency> {
+        self.amount.map(|amount| amount.currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Actor, NewEvent, Role},
+        status::Trigger,
+    };
+
+    fn stored(seq: i64, event: NewEvent) -> StoredEvent {
+        StoredEvent { seq, at: Timestamp::UNIX_EPOCH, event }
+    }
+
+    #[test]
+    fn a_late_confirmation_does_not_undo_a_cancellation() -> Result<(), Misplaced> {
+        let mut view = BookingView::default();
+        let cancel = NewEvent::new(Event::Cancelling { reason: None, keep: None }, 1)
+            .by(Actor::new(Role::Customer, "cus_kim"))
+            .moving(Trigger::Cancel, Status::Cancelling);
+        view.fold(&stored(1, cancel))?;
+
+        let assignment = Assignment { company: None, label: "taxi".to_owned(), subject: None };
+        let late = NewEvent::new(Event::Assigned { assignment }, 1)
+            .moving(Trigger::Assign, Status::Confirmed);
+        assert!(view.fold(&stored(2, late)).is_err());
+        assert_eq!((view.status, view.seq), (Status::Cancelling, 2));
+        assert_eq!(view.assignment, None);
+        assert!(view.attention.is_some(), "somebody is told");
+        Ok(())
+    }
+}

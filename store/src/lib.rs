@@ -1,0 +1,49 @@
+//! The database of Bellhop, on SQLite and PostgreSQL: journal and views, pools and holds, attempts,
+//! ledger, messages and the feed.
+//!
+//! Everything is a method of [`Store`], in the file of its table. Acts store their outcome under
+//! their key in the transaction of their effect, so a repeat in a changed world answers the same.
+//! Every method may fail for a passing reason ([`StoreError::is_transient`]) and may be repeated.
+//!
+//! Row locks are taken in one order everywhere: the booking, its hold, then the pool.
+
+mod db;
+
+mod acts;
+mod attempts;
+mod bookings;
+mod cancellation_quotes;
+mod column;
+mod connect;
+mod error;
+mod events;
+pub mod feed;
+mod holds;
+mod invariants;
+mod ledger;
+mod messages;
+mod migrations;
+mod opening;
+mod page;
+mod partners;
+mod pools;
+mod queues;
+mod rebuild;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use attempts::{Attempt, AttemptRow};
+pub use bookings::{BookingFilter, BookingRow};
+pub use cancellation_quotes::CancellationQuote;
+pub use db::Store;
+pub use error::StoreError;
+pub use events::KnownCommand;
+pub use invariants::Broken;
+pub use ledger::{Account, Balance, Posting};
+pub use messages::{DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, shard};
+pub use page::{Cursor, InvalidCursor, Page};
+pub use pools::{Pool, PoolRow};
+pub use rebuild::Rebuilt;
+
+/// What every method of the store answers.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

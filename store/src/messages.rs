@@ -1,0 +1,480 @@
+//! Messages: rows first, in the transaction of the event that they tell of; delivered later, in
+//! their order per booking. What a gateway answers decides what becomes of a row.
+
+use std::str::FromStr;
+
+use bellhop_domain::{
+    id::{BookingId, SubjectId},
+    phone::Phone,
+    plan::Plan,
+    text::{self, Channel},
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    Cursor, Page, Result, Store,
+    column::{Instant, Json, Word},
+    db::{Tx, build, execute, insert_rows, query},
+    events::Told,
+    page::one_more,
+};
+
+/// How many shards the bookings' messages are spread over; each has one deliverer at a time.
+pub const SHARDS: i16 = 16;
+
+/// The namespace of message ids (RFC 9562, version 5).
+const NAMESPACE: Uuid = Uuid::from_u128(0x2f1d_90a4_4a3e_4c55_8b7e_60c9_7f7a_14d1);
+
+/// The shard of a booking's messages, from 0 below [`SHARDS`]: the same in every process (FNV-1a).
+pub fn shard(booking: &BookingId) -> i16 {
+    let hash = booking.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    i16::try_from((hash ^ (hash >> 32)) & 0xf).unwrap_or_default()
+}
+
+/// How a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageStatus {
+    /// It was not sent yet.
+    Due,
+    /// It was tried, and will be again.
+    Retrying,
+    /// The gateway took it.
+    Delivered,
+    /// It will not be sent; the next channel of the service stands in.
+    Failed,
+}
+
+impl MessageStatus {
+    const ALL: [Self; 4] = [Self::Due, Self::Retrying, Self::Delivered, Self::Failed];
+
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Retrying => "retrying",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A message to be sent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueMessage {
+    /// Its id, which stays the same whenever it is sent: an idempotency key for gateways.
+    pub id: String,
+    /// The booking that it is about.
+    pub booking: BookingId,
+    /// How it travels.
+    pub channel: Channel,
+    /// To whom.
+    pub recipient: Phone,
+    /// The template that it was made from.
+    pub template: String,
+    /// What the customer reads.
+    pub body: String,
+    /// How often it was tried before.
+    pub attempts: u32,
+    /// Whether an earlier try may have arrived.
+    pub maybe_sent_twice: bool,
+}
+
+/// How sending a message went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageOutcome {
+    /// The gateway took it.
+    Delivered {
+        /// The gateway's id of it.
+        gateway_id: String,
+    },
+    /// The gateway refuses it for good.
+    Failed {
+        /// The gateway's code.
+        code: String,
+    },
+    /// It did not go out.
+    Retry {
+        /// When to try again.
+        at: Timestamp,
+        /// Why it did not.
+        error: String,
+    },
+    /// It may have gone out, and nobody can tell.
+    Unknown {
+        /// When to try again.
+        at: Timestamp,
+    },
+}
+
+/// A message and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// Its id.
+    pub id: String,
+    /// The booking that it is about.
+    pub booking: BookingId,
+    /// The event that it tells of.
+    pub event_key: String,
+    /// How it travels.
+    pub channel: Channel,
+    /// To whom.
+    pub recipient: Phone,
+    /// The template that it was made from.
+    pub template: String,
+    /// What the customer reads.
+    pub body: String,
+    /// How it stands.
+    pub status: MessageStatus,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether it was tried again although an earlier try may have arrived.
+    pub maybe_sent_twice: bool,
+    /// The gateway's id of it.
+    pub gateway_id: Option<String>,
+    /// Why it failed, or is tried again.
+    pub error: Option<String>,
+    /// When it became due.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+}
+
+macro_rules! columns {
+    () => {
+        "id, booking_id, event_key, channel, recipient, template, body, status, attempts,
+         maybe_sent_twice, gateway_id, error, created_at, changed_at"
+    };
+}
+
+/// Rows that wait for nothing but their time: no earlier row of their booking is unfinished.
+macro_rules! is_first {
+    () => {
+        "NOT EXISTS (
+             SELECT 1 FROM messages AS earlier
+             WHERE earlier.booking_id = messages.booking_id AND earlier.due_at IS NOT NULL
+               AND (earlier.seq, earlier.step) < (messages.seq, messages.step))"
+    };
+}
+
+impl Store {
+    /// The shards that have something to send now.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn due_shards(&self, now: Timestamp) -> Result<Vec<i16>> {
+        let rows: Vec<(i64,)> = query!(
+            fetch_all,
+            self.reader().await?,
+            concat!(
+                "SELECT DISTINCT shard FROM messages WHERE due_at <= $1 AND ",
+                is_first!(),
+                " ORDER BY shard"
+            ),
+            Instant::from(now),
+        )?;
+        Ok(rows.into_iter().filter_map(|(shard,)| i16::try_from(shard).ok()).collect())
+    }
+
+    /// What a shard has to send now, at most one message per booking: the next follows once this
+    /// one is finished. Nothing is claimed: a shard has one deliverer at a time.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn take_due_messages(
+        &self,
+        shard: i16,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DueMessage>> {
+        let rows: Vec<Row> = query!(
+            fetch_all,
+            self.reader().await?,
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM messages WHERE shard = $1 AND due_at <= $2 AND ",
+                is_first!(),
+                " ORDER BY due_at, booking_id LIMIT $3"
+            ),
+            i64::from(shard),
+            Instant::from(now),
+            i64::from(limit),
+        )?;
+        Ok(rows.into_iter().map(DueMessage::from).collect())
+    }
+
+    /// Stores how sending a message went. One that failed is followed by the same over the next
+    /// channel of the booking's service, before later messages of the booking.
+    ///
+    /// A message that is delivered or failed stays so, and one that is not there is none.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn finish_message(
+        &self,
+        id: &str,
+        outcome: &MessageOutcome,
+        now: Timestamp,
+    ) -> Result<()> {
+        let (status, due_at, gateway_id, error, is_unknown) = match outcome {
+            MessageOutcome::Delivered { gateway_id } => {
+                (MessageStatus::Delivered, None, Some(gateway_id.as_str()), None, false)
+            }
+            MessageOutcome::Failed { code } => {
+                (MessageStatus::Failed, None, None, Some(code.as_str()), false)
+            }
+            MessageOutcome::Retry { at, error } => {
+                (MessageStatus::Retrying, Some(*at), None, Some(error.as_str()), false)
+            }
+            MessageOutcome::Unknown { at } => {
+                (MessageStatus::Retrying, Some(*at), None, Some("unknown"), true)
+            }
+        };
+        let mut tx = self.begin().await?;
+        let changed = execute!(
+            tx,
+            "UPDATE messages
+             SET status = $1, due_at = $2, gateway_id = $3, error = $4,
+                 maybe_sent_twice = (maybe_sent_twice OR $5), attempts = attempts + 1,
+                 changed_at = $6
+             WHERE id = $7 AND due_at IS NOT NULL",
+            status.as_str(),
+            due_at.map(Instant::from),
+            gateway_id,
+            error,
+            is_unknown,
+            Instant::from(now),
+            id,
+        )?;
+        if changed == 1 && status == MessageStatus::Failed {
+            fall_back(&mut tx, id, now).await?;
+        }
+        tx.commit().await
+    }
+
+    /// The messages of a booking, in the order in which they became due.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn messages_of(&self, booking: &BookingId) -> Result<Vec<MessageRow>> {
+        let rows: Vec<Row> = query!(
+            fetch_all,
+            self.reader().await?,
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM messages WHERE booking_id = $1 ORDER BY seq, step"
+            ),
+            booking.as_str(),
+        )?;
+        Ok(rows.into_iter().map(MessageRow::from).collect())
+    }
+
+    /// The messages to a customer, newest first.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn messages_of_customer(
+        &self,
+        customer: &SubjectId,
+        cursor: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<MessageRow>> {
+        let mut db = self.reader().await?;
+        let rows: Vec<Row> = build!(db, |sql| {
+            sql.push(concat!("SELECT ", columns!(), " FROM messages WHERE customer = "));
+            sql.push_bind(customer.as_str());
+            if let Some(cursor) = cursor {
+                sql.push(" AND (created_at, id) < (").push_bind(cursor.at());
+                sql.push(", ").push_bind(cursor.id()).push(")");
+            }
+            sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(one_more(limit));
+        })?;
+        let rows: Vec<MessageRow> = rows.into_iter().map(MessageRow::from).collect();
+        Ok(Page::of(rows, limit, |it| Cursor::new(it.created_at, &it.id)))
+    }
+}
+
+/// Inserts what the customer is told, over the first channel of the service; nothing if it has
+/// none.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    booking: &BookingId,
+    plan: &Plan,
+    told: &[Told],
+) -> Result<()> {
+    let Some(channel) = plan.service.messages.customer.first() else { return Ok(()) };
+    let customer = &plan.request.customer;
+    let mut rows = Vec::with_capacity(told.len());
+    for Told { event, view } in told {
+        match text::render(plan, view) {
+            Ok(text) => rows.push((event, text)),
+            // A defect of a template must not stop the booking.
+            Err(error) => {
+                tracing::error!(booking.id = %booking, ?error, "message cannot be rendered");
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    insert_rows!(
+        tx,
+        "INSERT INTO messages (id, booking_id, event_key, seq, step, channel, recipient, customer,
+                               template, body, status, shard, due_at, attempts, maybe_sent_twice,
+                               created_at, changed_at) ",
+        &rows,
+        |row, (event, text)| {
+            let at = Instant::from(event.at);
+            let recipient = customer.phone.e164();
+            row.push_bind(id(booking, &event.event.key, *channel, recipient))
+                .push_bind(booking.as_str())
+                .push_bind(&event.event.key)
+                .push_bind(event.seq)
+                .push_bind(0_i64)
+                .push_bind(channel.as_str())
+                .push_bind(recipient)
+                .push_bind(customer.id.as_str())
+                .push_bind(text.template)
+                .push_bind(&text.body)
+                .push_bind(MessageStatus::Due.as_str())
+                .push_bind(i64::from(shard(booking)))
+                .push_bind(at)
+                .push_bind(0_i64)
+                .push_bind(false)
+                .push_bind(at)
+                .push_bind(at);
+        }
+    )?;
+    Ok(())
+}
+
+/// Inserts the message that failed once more, over the next channel, if the service has one.
+async fn fall_back(tx: &mut Tx, failed: &str, now: Timestamp) -> Result<()> {
+    #[derive(sqlx::FromRow)]
+    struct Failed {
+        booking_id: Word<BookingId>,
+        event_key: String,
+        channel: String,
+        recipient: String,
+        plan: Json<Plan>,
+    }
+    let row: Option<Failed> = query!(
+        fetch_optional,
+        tx,
+        "SELECT booking_id, event_key, channel, recipient, plan
+         FROM messages JOIN bookings ON bookings.id = messages.booking_id
+         WHERE messages.id = $1",
+        failed,
+    )?;
+    let Some(row) = row else { return Ok(()) };
+    let channels = row.plan.0.service.messages.customer;
+    let next = channels.iter().skip_while(|it| it.as_str() != row.channel).nth(1);
+    let Some(next) = next else { return Ok(()) };
+    execute!(
+        tx,
+        "INSERT INTO messages (id, booking_id, event_key, seq, step, channel, recipient, customer,
+                               template, body, status, shard, due_at, attempts, maybe_sent_twice,
+                               created_at, changed_at)
+         SELECT $1, booking_id, event_key, seq, step + 1, $2, recipient, customer, template, body,
+                'due', shard, $3, 0, FALSE, $3, $3
+         FROM messages WHERE id = $4
+         ON CONFLICT (booking_id, event_key, channel, recipient) DO NOTHING",
+        id(&row.booking_id.0, &row.event_key, *next, &row.recipient),
+        next.as_str(),
+        Instant::from(now),
+        failed,
+    )?;
+    Ok(())
+}
+
+fn id(booking: &BookingId, event_key: &str, channel: Channel, recipient: &str) -> String {
+    let name = format!("{booking}\0{event_key}\0{}\0{recipient}", channel.as_str());
+    format!("msg_{}", Uuid::new_v5(&NAMESPACE, name.as_bytes()).simple())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("unknown word: {0}")]
+struct UnknownWord(String);
+
+/// A channel, as it is read.
+struct ReadChannel(Channel);
+
+impl FromStr for ReadChannel {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let found = [Channel::Sms, Channel::KakaoTalk].into_iter().find(|it| it.as_str() == word);
+        found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
+    }
+}
+
+/// A status, as it is read.
+struct ReadStatus(MessageStatus);
+
+impl FromStr for ReadStatus {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let found = MessageStatus::ALL.into_iter().find(|it| it.as_str() == word);
+        found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    booking_id: Word<BookingId>,
+    event_key: String,
+    channel: Word<ReadChannel>,
+    recipient: Word<Phone>,
+    template: String,
+    body: String,
+    status: Word<ReadStatus>,
+    #[sqlx(try_from = "i64")]
+    attempts: u32,
+    maybe_sent_twice: bool,
+    gateway_id: Option<String>,
+    error: Option<String>,
+    created_at: Instant,
+    changed_at: Instant,
+}
+
+impl From<Row> for MessageRow {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            booking: row.booking_id.0,
+            event_key: row.event_key,
+            channel: row.channel.0.0,
+            recipient: row.recipient.0,
+            template: row.template,
+            body: row.body,
+            status: row.status.0.0,
+            attempts: row.attempts,
+            maybe_sent_twice: row.maybe_sent_twice,
+            gateway_id: row.gateway_id,
+            error: row.error,
+            created_at: row.created_at.timestamp(),
+            changed_at: row.changed_at.timestamp(),
+        }
+    }
+}
+
+impl From<Row> for DueMessage {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            booking: row.booking_id.0,
+            channel: row.channel.0.0,
+            recipient: row.recipient.0,
+            template: row.template,
+            body: row.body,
+            attempts: row.attempts,
+            maybe_sent_twice: row.maybe_sent_twice,
+        }
+    }
+}

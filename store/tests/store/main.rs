@@ -1,0 +1,13 @@
+//! The store on both databases: what it promises when calls repeat, race and come late.
+#![expect(clippy::unwrap_used, reason = "a panic in a test is its report")]
+
+mod acts;
+mod connections;
+mod feed;
+mod fixture;
+mod invariants;
+mod journal;
+mod lists;
+mod messages;
+mod money;
+mod races;

@@ -1,0 +1,174 @@
+//! Booking at the API as one of its users, and judging what came of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use anyhow::{Context as _, ensure};
+use bellhop_domain::id::{BookingId, SubjectId};
+use serde_json::{Value, json};
+
+use crate::stack::eventually;
+
+/// One user's access to the API.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    http: reqwest::Client,
+    api: String,
+    token: String,
+}
+
+/// What the API answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body; null when there is none.
+    pub body: Value,
+    /// The headers, by their names in lower case.
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Answer {
+    /// The id of the booking, also where it was refused.
+    pub fn id(&self) -> anyhow::Result<String> {
+        let id = self.body["id"].as_str().or(self.body["booking_id"].as_str());
+        Ok(id.with_context(|| format!("a booking id in {self:?}"))?.to_owned())
+    }
+}
+
+/// A key that no other request of this test process has.
+pub fn new_key() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("key-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A request for a prime taxi, paid with `token`.
+pub fn a_taxi(token: &str) -> Value {
+    json!({
+        "service": "call-taxi",
+        "customer": {"name": "Kim", "phone": "010-1234-5678"},
+        "options": {"grade": "prime"},
+        "starts_at": "2030-12-24T18:00:00+09:00",
+        "place": {"address": "서울 마포구", "lat": 37.5563, "lon": 126.9236},
+        "quantity": 1,
+        "payment": {"token": token},
+    })
+}
+
+/// The id of the booking that `dev-customer` makes with `key`.
+pub fn booking_id(key: &str) -> anyhow::Result<String> {
+    let customer: SubjectId = "cus_kim".parse()?;
+    Ok(BookingId::from_key(&customer, key).to_string())
+}
+
+impl Desk {
+    pub(crate) fn new(http: reqwest::Client, api: String, token: &str) -> Self {
+        Self { http, api, token: token.to_owned() }
+    }
+
+    /// Reads a path below `/v1`.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(self.request(reqwest::Method::GET, path)).await
+    }
+
+    /// Puts a path below `/v1`.
+    pub async fn put(&self, path: &str, body: Value) -> anyhow::Result<Answer> {
+        self.send(self.request(reqwest::Method::PUT, path).json(&body)).await
+    }
+
+    /// Posts to a path below `/v1`, under a new key.
+    pub async fn post(&self, path: &str, body: Value) -> anyhow::Result<Answer> {
+        self.post_as(path, &new_key(), body).await
+    }
+
+    /// Posts to a path below `/v1`, under `key`.
+    pub async fn post_as(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Answer> {
+        let request = self.request(reqwest::Method::POST, path).header("Idempotency-Key", key);
+        self.send(request.header("Prefer", "wait=30").json(&body)).await
+    }
+
+    /// Books, under a new key.
+    pub async fn book(&self, body: Value) -> anyhow::Result<Answer> {
+        self.post("/bookings", body).await
+    }
+
+    /// Books a prime taxi that has to be accepted, and answers its id.
+    pub async fn taxi(&self) -> anyhow::Result<String> {
+        let answer = self.book(a_taxi("tok_ok")).await?;
+        ensure!(answer.status == 201, "the taxi is accepted: {answer:?}");
+        answer.id()
+    }
+
+    /// A booking as it is now.
+    pub async fn booking(&self, id: &str) -> anyhow::Result<Value> {
+        let answer = self.get(&format!("/bookings/{id}")).await?;
+        ensure!(answer.status == 200, "the booking can be read: {answer:?}");
+        Ok(answer.body)
+    }
+
+    /// Waits until a booking is in one of `states`.
+    pub async fn until(&self, id: &str, states: &[&str]) -> anyhow::Result<Value> {
+        let what = format!("{id} in {states:?}");
+        eventually(&what, async || {
+            let answer = self.get(&format!("/bookings/{id}")).await?;
+            let state = answer.body["status"].as_str().unwrap_or_default().to_owned();
+            Ok(states.contains(&state.as_str()).then_some(answer.body))
+        })
+        .await
+    }
+
+    /// The types of a booking's events, in their order.
+    pub async fn events(&self, id: &str) -> anyhow::Result<Vec<String>> {
+        let answer = self.get(&format!("/bookings/{id}/timeline")).await?;
+        let events = answer.body["events"].as_array().cloned().unwrap_or_default();
+        Ok(events.iter().filter_map(|it| it["type"].as_str().map(str::to_owned)).collect())
+    }
+
+    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}/v1{path}", self.api)).bearer_auth(&self.token)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let headers = answer
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("").to_owned()))
+            .collect();
+        let body = serde_json::from_str(&answer.text().await?).unwrap_or(Value::Null);
+        Ok(Answer { status, body, headers })
+    }
+}
+
+/// Holds every payment at the provider against its booking: at most one a booking, none without a
+/// booking, and of each what the booking says.
+pub(crate) async fn judge(ledger: &Value, operator: &Desk) -> anyhow::Result<()> {
+    let payments = ledger["payments"].as_array().context("the ledger has payments")?;
+    let mut seen = BTreeMap::new();
+    for payment in payments {
+        let reference = payment["reference"].as_str().context("a payment has a reference")?;
+        let before = seen.insert(reference.to_owned(), payment["key"].clone());
+        ensure!(before.is_none(), "{reference} is charged twice: {before:?} and {payment:#}");
+        let booking = operator.booking(reference).await?;
+        let net = |value: &Value| {
+            value["captured"].as_i64().unwrap_or(0) - value["refunded"].as_i64().unwrap_or(0)
+        };
+        ensure!(
+            net(&booking["payment"]) == net(payment),
+            "{reference} says {:#}, the provider {payment:#}",
+            booking["payment"]
+        );
+        let ended = matches!(
+            booking["status"].as_str(),
+            Some("rejected" | "cancelled" | "expired" | "unfulfilled")
+        );
+        ensure!(
+            !(ended && payment["status"] == "authorized"),
+            "{reference} has ended and is still reserved for: {payment:#}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Bellhop seen from outside: what the tests share.
+//!
+//! A [`stack::Stack`] is `bellhop` as a user would run it: the real engine, a real database, partners
+//! faked at the wire. [`desk::Desk`] books at its API as one of its users; the judge's part is
+//! [`stack::Stack::assert_invariants`].
+
+pub mod desk;
+pub mod faults;
+pub mod history;
+pub mod stack;

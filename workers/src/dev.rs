@@ -1,0 +1,289 @@
+//! `bellhop dev`: everything in one process, seeded, with the engine and its web UI.
+
+use std::{
+    fs::File,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use bellhop_api::{Api, Services, Tokens};
+use bellhop_store::Store;
+use clap::Args;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    config::{DrainArgs, InlineArgs, PaceArgs, PartnerArgs, ServiceArgs},
+    due,
+    engine::{self, Engine},
+    seed, services,
+    simulator::{self, Simulator},
+    stop, temporal,
+    worker::{Hands, Interceptor, Queue},
+};
+
+/// Settings of `bellhop dev`.
+#[derive(Args, Clone, Debug)]
+pub struct DevArgs {
+    /// Free ports, and a throw-away folder unless one is named. Once ready, one JSON line on standard output says where
+    /// everything is.
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// The folder that keeps Temporal's data, ours and the simulator's ledger: `.bellhop/dev` unless
+    /// named, or a throw-away one with `--ephemeral`.
+    #[arg(long, env = "BELLHOP_DATA")]
+    pub data: Option<PathBuf>,
+    /// A database other than SQLite in the data folder.
+    #[arg(long, env = "BELLHOP_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Where the API listens.
+    #[arg(long, env = "BELLHOP_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Temporal's port on loopback.
+    #[arg(long, env = "BELLHOP_TEMPORAL_PORT", default_value_t = 7233)]
+    pub temporal_port: u16,
+    /// The port of Temporal's web UI on loopback.
+    #[arg(long, env = "BELLHOP_TEMPORAL_UI_PORT", default_value_t = 8233)]
+    pub ui_port: u16,
+    /// The port of the partner simulator on loopback.
+    #[arg(long, env = "BELLHOP_SIMULATOR_PORT", default_value_t = 8089)]
+    pub simulator_port: u16,
+    #[command(flatten)]
+    inline: InlineArgs,
+    #[command(flatten)]
+    pace: PaceArgs,
+    #[command(flatten)]
+    services: ServiceArgs,
+    #[command(flatten)]
+    drain: DrainArgs,
+    #[command(flatten)]
+    partners: PartnerArgs,
+}
+
+/// Where `bellhop dev` keeps its data unless told otherwise.
+const DATA: &str = ".bellhop/dev";
+
+/// The folder that one process keeps its data in.
+struct Folder {
+    path: PathBuf,
+    _lock: File,
+    _throw_away: Option<TempDir>,
+}
+
+impl Folder {
+    /// Makes the folder ours.
+    fn claim(args: &DevArgs) -> anyhow::Result<Self> {
+        let throw_away = (args.ephemeral && args.data.is_none()).then(TempDir::new).transpose()?;
+        let path = match (&throw_away, &args.data) {
+            (Some(folder), _) => folder.path().to_owned(),
+            (None, Some(folder)) => folder.clone(),
+            (None, None) => PathBuf::from(DATA),
+        };
+        let shown = path.display().to_string();
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("the data folder {shown} cannot be made"))?;
+        let lock = File::create(path.join("lock"))
+            .with_context(|| format!("the data folder {shown} cannot be written"))?;
+        if lock.try_lock().is_err() {
+            bail!(
+                "another bellhop uses the data folder {shown}: stop it, or choose another folder \
+                 with --data"
+            );
+        }
+        Ok(Self { path, _lock: lock, _throw_away: throw_away })
+    }
+}
+
+/// Runs everything until Ctrl-C or SIGTERM, or until a part of it fails. What ran is ended in the
+/// order of who needs whom, and started again on the same folder it goes on where it was.
+///
+/// # Errors
+/// A port that is taken, a tool that is missing, a bad setting, or the part that failed.
+pub async fn run(args: DevArgs, interceptor: Option<Interceptor>) -> anyhow::Result<()> {
+    let stop = stop::on_signal()?;
+    let services = services::load(args.services.services_dir.as_deref())?;
+    engine::find_program()?;
+    let folder = Folder::claim(&args)?;
+    let doors = Doors::open(&args).await?;
+    let mut engine = Engine::start(&engine::Options {
+        folder: folder.path.clone(),
+        port: doors.temporal_port,
+        ui_port: doors.ui_port,
+    })
+    .await?;
+    let served = serve(&args, &folder.path, services, doors, &mut engine, stop, interceptor).await;
+    engine.stop().await;
+    served
+}
+
+/// The ports of one process: ours are bound, Temporal's are known to be free.
+struct Doors {
+    api: TcpListener,
+    simulator: TcpListener,
+    temporal_port: u16,
+    ui_port: u16,
+}
+
+impl Doors {
+    async fn open(args: &DevArgs) -> anyhow::Result<Self> {
+        if args.ephemeral {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let (temporal, ui) = (TcpListener::bind(any).await?, TcpListener::bind(any).await?);
+            return Ok(Self {
+                api: TcpListener::bind(any).await?,
+                simulator: TcpListener::bind(any).await?,
+                temporal_port: temporal.local_addr()?.port(),
+                ui_port: ui.local_addr()?.port(),
+            });
+        }
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        drop(api::bind(local(args.temporal_port), "BELLHOP_TEMPORAL_PORT").await?);
+        drop(api::bind(local(args.ui_port), "BELLHOP_TEMPORAL_UI_PORT").await?);
+        Ok(Self {
+            api: api::bind(args.listen, "BELLHOP_LISTEN").await?,
+            simulator: api::bind(local(args.simulator_port), "BELLHOP_SIMULATOR_PORT").await?,
+            temporal_port: args.temporal_port,
+            ui_port: args.ui_port,
+        })
+    }
+}
+
+async fn serve(
+    args: &DevArgs,
+    folder: &Path,
+    services: Services,
+    doors: Doors,
+    engine: &mut Engine,
+    stop: CancellationToken,
+    interceptor: Option<Interceptor>,
+) -> anyhow::Result<()> {
+    let (api_at, simulator_at) = (doors.api.local_addr()?, doors.simulator.local_addr()?);
+    let url = args
+        .database_url
+        .clone()
+        .unwrap_or_else(|| format!("sqlite://{}", folder.join("bellhop.db").display()));
+    let store = Store::open(&url).await?;
+    store.migrate().await?;
+    seed::sow(&store).await?;
+    let simulator = Simulator::open(simulator::Options { ledger: folder.join("partners.jsonl") })?;
+    let client = temporal::connect(&engine.address.to_string(), "default").await?;
+
+    let mut partners = args.partners.clone();
+    partners.payments_url = format!("http://{simulator_at}");
+    partners.messages_url = format!("http://{simulator_at}");
+    let hands = Hands::new(
+        store.clone(),
+        client.clone(),
+        "bookings".to_owned(),
+        args.inline.inline.clone(),
+        &partners,
+        args.drain.drain,
+        interceptor,
+    )?;
+    let api = Api::new(
+        store.clone(),
+        client.clone(),
+        services,
+        Tokens::dev(),
+        args.pace.pace(&args.inline),
+        bellhop_api::Settings::default(),
+    );
+
+    // Each part is stopped once those that need it have ended.
+    let (workers_stop, partners_stop) = (CancellationToken::new(), CancellationToken::new());
+    let api = async {
+        api::serve(api, doors.api, args.drain.drain, stop).await?;
+        workers_stop.cancel();
+        Ok(())
+    };
+    let workers = async {
+        tokio::try_join!(
+            hands.serve(Queue::Bookings, workers_stop.clone()),
+            hands.serve(Queue::Payments, workers_stop.clone()),
+            hands.serve(Queue::Dispatch, workers_stop.clone()),
+            hands.serve(Queue::Notifications, workers_stop.clone()),
+        )?;
+        partners_stop.cancel();
+        Ok(())
+    };
+    let simulator = simulator.serve(doors.simulator, partners_stop.clone().cancelled_owned());
+    let due = async {
+        due::watch(store.clone(), client.clone(), workers_stop.clone()).await;
+        Ok(())
+    };
+    let places = Places {
+        api: format!("http://{api_at}"),
+        temporal: engine.address.to_string(),
+        temporal_ui: engine.ui.clone(),
+        simulator: format!("http://{simulator_at}"),
+        pid: std::process::id(),
+    };
+    let tell = async {
+        places.ready().await?;
+        places.tell(args.ephemeral);
+        Ok(())
+    };
+    tokio::select! {
+        ended = engine.ended() => ended?,
+        ran = async { tokio::try_join!(api, workers, simulator, due, tell) } => { ran?; }
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// Where everything is.
+#[derive(serde::Serialize)]
+struct Places {
+    api: String,
+    temporal: String,
+    temporal_ui: String,
+    simulator: String,
+    pid: u32,
+}
+
+impl Places {
+    /// Waits until the API says that it is ready.
+    async fn ready(&self) -> anyhow::Result<()> {
+        let http = reqwest::Client::new();
+        let url = format!("{}/readyz", self.api);
+        loop {
+            if http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    fn tell(&self, as_json: bool) {
+        if as_json {
+            println!("{}", serde_json::json!(self));
+            return;
+        }
+        let Self { api, temporal_ui, temporal, simulator, .. } = self;
+        println!(
+            r#"
+Bellhop is ready.
+
+  API           {api}/v1
+  Temporal UI   {temporal_ui}
+  Temporal      {temporal}
+  Simulator     {simulator}
+
+  Tokens        dev-customer, dev-customer-lee, dev-manager, dev-driver, dev-operator
+
+Book a taxi:
+
+  curl -i {api}/v1/bookings -H 'Authorization: Bearer dev-customer' \
+    -H 'Idempotency-Key: a1' -H 'Content-Type: application/json' -d '{{
+      "service": "call-taxi", "customer": {{"name": "Kim", "phone": "010-1234-5678"}},
+      "options": {{"grade": "prime"}}, "quantity": 1, "payment": {{"token": "tok_ok"}},
+      "place": {{"address": "서울 마포구", "lat": 37.5563, "lon": 126.9236}}}}'
+
+Ctrl-C ends all of it; the data stay, and `bellhop dev` goes on with them.
+"#
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! Workers: which queue carries which workflows and activities, and how much of it at once.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use bellhop_activities::{
+    BookingActivities, DispatchActivities, NotificationActivities, NotificationSettings,
+    PaymentActivities, PaymentSettings,
+    partner::{MessagingGateway, PaymentProvider},
+};
+use bellhop_domain::plan::Family;
+use bellhop_store::Store;
+use bellhop_workflows::{booking::Booking, contract::notifications, messages::Messages};
+use clap::ValueEnum;
+use temporalio_client::Client;
+use temporalio_common::worker::{
+    VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion,
+};
+use temporalio_sdk::{
+    Runtime, Worker, WorkerOptions,
+    interceptors::{ActivityInboundInterceptor, ExecuteActivityInput, ExecuteActivityOutput, Next},
+    runtime::{
+        PollerBehavior, RuntimeOptions,
+        worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Families, PartnerArgs};
+
+/// Slots of workflow tasks and of local activities. A workflow task keeps its slot while its inline
+/// acts run; with the SDK's 100, starts queue behind slow partners until tasks time out.
+const SLOTS: usize = 1_000;
+
+/// A task queue that `bellhop worker` serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Queue {
+    /// Booking workflows, and the acts that they run inline.
+    Bookings,
+    /// Calls to the payment provider.
+    Payments,
+    /// Assignments.
+    Dispatch,
+    /// Deliveries of messages.
+    Notifications,
+}
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bookings => "bookings",
+            Self::Payments => "payments",
+            Self::Dispatch => "dispatch",
+            Self::Notifications => "notifications",
+        })
+    }
+}
+
+/// What the workers of one process share.
+#[derive(Clone)]
+pub struct Hands {
+    /// The database.
+    pub store: Store,
+    /// The connection, which an API in the same process shares for eager starts.
+    pub client: Client,
+    /// The name of the bookings queue.
+    pub bookings_queue: String,
+    /// The families that bookings workers carry inline.
+    pub inline: Families,
+    /// How long running activities may go on once the worker is stopped.
+    pub drain: Duration,
+    provider: PaymentProvider,
+    payments: PaymentSettings,
+    gateway: MessagingGateway,
+    interceptor: Option<Interceptor>,
+    runtime: Arc<Runtime>,
+}
+
+/// What runs around every activity of a process. Only tests have one, to put faults there.
+pub type Interceptor = Arc<dyn ActivityInboundInterceptor>;
+
+struct Around(Interceptor);
+
+impl ActivityInboundInterceptor for Around {
+    fn execute_activity<'a>(
+        &'a self,
+        input: ExecuteActivityInput,
+        next: Next<'a, ExecuteActivityInput, ExecuteActivityOutput<'a>>,
+    ) -> ExecuteActivityOutput<'a> {
+        self.0.execute_activity(input, next)
+    }
+}
+
+impl Hands {
+    /// Hands for the workers of one process.
+    ///
+    /// # Errors
+    /// A partner's address or credential that cannot be used.
+    pub fn new(
+        store: Store,
+        client: Client,
+        bookings_queue: String,
+        inline: Families,
+        partners: &PartnerArgs,
+        drain: Duration,
+        interceptor: Option<Interceptor>,
+    ) -> anyhow::Result<Self> {
+        let provider = PaymentProvider::new(&partners.payments(), store.clone())?;
+        let gateway = MessagingGateway::new(&partners.messages())?;
+        let runtime = Arc::new(Runtime::from_current_tokio(RuntimeOptions::default())?);
+        Ok(Self {
+            store,
+            client,
+            bookings_queue,
+            inline,
+            drain,
+            provider,
+            payments: partners.payment_settings(),
+            gateway,
+            interceptor,
+            runtime,
+        })
+    }
+
+    /// Serves a queue until `stop`, then finishes what runs.
+    ///
+    /// # Errors
+    /// Another deployment serves the bookings queue with other inline families, or Temporal refuses
+    /// the worker.
+    pub async fn serve(&self, queue: Queue, stop: CancellationToken) -> anyhow::Result<()> {
+        if queue == Queue::Bookings {
+            let families = self.inline.to_string();
+            self.store.claim_queue(&self.bookings_queue, &families).await?;
+        }
+        let mut worker = Worker::new(&self.runtime, self.client.clone(), self.options(queue)?)
+            .map_err(|error| anyhow::anyhow!("the {queue} worker cannot be made: {error}"))?;
+        let shutdown = worker.shutdown_handle();
+        let stopped = async {
+            stop.cancelled().await;
+            shutdown();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            ran = worker.run() => ran.with_context(|| format!("the {queue} worker has failed"))?,
+            () = stopped => {}
+        }
+        Ok(())
+    }
+
+    /// Every worker of the process shares the provider's bulkhead and breaker.
+    fn payments(&self) -> PaymentActivities {
+        let (store, provider) = (self.store.clone(), self.provider.clone());
+        PaymentActivities::new(store, provider, self.payments.clone())
+    }
+
+    fn options(&self, queue: Queue) -> anyhow::Result<WorkerOptions> {
+        let mut options =
+            match queue {
+                Queue::Bookings => {
+                    let mut options = WorkerOptions::new(self.bookings_queue.clone())
+                        .register_workflow::<Booking>()?
+                        .register_activities(BookingActivities::new(self.store.clone()));
+                    for family in &self.inline.0 {
+                        options = match family {
+                            Family::Payments => options.register_activities(self.payments()),
+                            Family::Dispatch => options
+                                .register_activities(DispatchActivities::new(self.store.clone())),
+                        };
+                    }
+                    options
+                }
+                Queue::Payments => WorkerOptions::new(Family::Payments.as_str())
+                    .register_activities(self.payments()),
+                Queue::Dispatch => WorkerOptions::new(Family::Dispatch.as_str())
+                    .register_activities(DispatchActivities::new(self.store.clone())),
+                Queue::Notifications => WorkerOptions::new(notifications::TASK_QUEUE)
+                    .register_workflow::<Messages>()?
+                    .register_activities(NotificationActivities::new(
+                        self.store.clone(),
+                        self.gateway.clone(),
+                        NotificationSettings::default(),
+                    )),
+            };
+        if let Some(interceptor) = &self.interceptor {
+            options = options.activity_inbound_interceptor(Around(interceptor.clone()));
+        }
+        let options = options
+            .tuner(
+                TunerHolder::builder()
+                    .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(SLOTS))
+                    .local_activity_task_slot_supplier(FixedSizeSlotSupplier::new(SLOTS))
+                    .activity_task_slot_supplier(FixedSizeSlotSupplier::new(200))
+                    .nexus_task_slot_supplier(FixedSizeSlotSupplier::new(1))
+                    .build(),
+            )
+            .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(5))
+            .graceful_shutdown_period(self.drain)
+            .maybe_deployment_options(deployment());
+        Ok(options.build())
+    }
+}
+
+/// The version of this worker, where the deployment names one: bookings live for weeks, so they move
+/// to a new version with it (`AutoUpgrade`) and their code keeps old histories replaying.
+fn deployment() -> Option<WorkerDeploymentOptions> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (name, build) = (set("TEMPORAL_DEPLOYMENT_NAME")?, set("TEMPORAL_WORKER_BUILD_ID")?);
+    let version = WorkerDeploymentVersion::builder().deployment_name(name).build_id(build).build();
+    Some(
+        WorkerDeploymentOptions::new(version)
+            .use_worker_versioning(true)
+            .default_versioning_behavior(VersioningBehavior::AutoUpgrade)
+            .build(),
+    )
+}

@@ -1,0 +1,173 @@
+//! The payment of a booking: reserved or charged, made certain, charged, settled.
+
+use bellhop_domain::{
+    act::{Capture as CaptureFare, Firm, Firmed, Paid, Pay, Settle},
+    event::Event,
+    key::Purpose,
+    money::Money,
+    plan::Family,
+    policy,
+    service::Capture,
+    status::{PaymentStatus, Status, Trigger},
+};
+use futures::{FutureExt, pin_mut};
+use temporalio_workflow::select;
+
+use super::hold::{self, Held};
+use crate::{
+    booking::End,
+    contract::{
+        bookings::Bookings,
+        failure,
+        payments::{Captured, Payments},
+    },
+    record::Fact,
+    saga::{Home, Saga},
+};
+
+/// Reserves or charges the price, then makes the hold last: no reservation without payment
+/// (call-taxi 2), and none that outlives its place.
+pub(crate) async fn pay(booking: &Saga, held: &Held) -> Result<(), End> {
+    let plan = booking.plan();
+    let Some(payment) = &plan.service.payment else { return firm(booking, vec![]).await };
+    let capture = payment.capture == Capture::AtOnce;
+    let pay = Pay {
+        key: booking.key(Purpose::Fare, 1),
+        booking: booking.id(),
+        amount: held.amount,
+        token: plan.request.payment_token.clone().unwrap_or_default(),
+        capture,
+        inline_until: booking.inline_until(),
+    };
+    match paid(booking, pay, held).await? {
+        Paid::Paid { .. } => {
+            let event = if capture {
+                Event::PaymentCaptured { amount: held.amount }
+            } else {
+                Event::PaymentAuthorized { amount: held.amount }
+            };
+            firm(booking, vec![Fact::new(event)]).await
+        }
+        Paid::Declined { code } => {
+            booking.publish(Fact::new(Event::PaymentDeclined { code }));
+            booking.stop_if_moved()?;
+            Err(End::Rejected("payment_declined".to_owned()))
+        }
+        // Another life of this workflow has settled already: so does this one.
+        Paid::Closed => {
+            booking.look_at_journal().await;
+            booking.stop_if_moved()?;
+            Err(End::Rejected("payment_closed".to_owned()))
+        }
+    }
+}
+
+/// Pays inline, or else on the queue until it is paid, cancelled, or the hold runs out.
+async fn paid(booking: &Saga, pay: Pay, held: &Held) -> Result<Paid, End> {
+    let summary = format!("pay {}", pay.amount);
+    let home = Home::Family(Family::Payments, &summary);
+    let cause = match booking.inline(&Payments::authorize, pay.clone(), home).await {
+        Ok(paid) => return Ok(paid),
+        Err(cause) => cause,
+    };
+    booking.stop_if_moved()?;
+    if cause.kind == failure::UNKNOWN {
+        booking.publish(Fact::new(Event::PaymentUnknown));
+    }
+    let awaited = Fact::new(Event::PaymentAwaited);
+    booking.publish(awaited.moving(Trigger::PaymentAwaited, Status::AwaitingPayment));
+    let gone = async {
+        let (moved, expired) = (booking.moved().fuse(), hold::expiry(booking, held).fuse());
+        pin_mut!(moved, expired);
+        select! { () = moved => {}, () = expired => {} }
+    };
+    match booking.queued(&Payments::authorize, pay, home, &cause, gone).await {
+        Some(paid) => Ok(paid),
+        None => booking.stop_if_moved().and(Err(End::Expired)),
+    }
+}
+
+/// Makes the hold last, journals what was paid with it, and moves the booking on: its customer has
+/// the answer.
+async fn firm(booking: &Saga, facts: Vec<Fact>) -> Result<(), End> {
+    booking.stop_if_moved()?;
+    let next = policy::accepted_as(&booking.plan().service);
+    let mut facts = facts;
+    let last = facts.pop().unwrap_or_else(|| Fact::new(Event::Accepted));
+    facts.push(last.moving(Trigger::Accepted, next));
+    let firm = Firm {
+        key: booking.key(Purpose::Firm, 1),
+        booking: booking.id(),
+        events: facts.into_iter().map(Fact::into_event).collect(),
+    };
+    match booking.act(Bookings::firm, firm, Home::Bookings).await {
+        Firmed::Firm { events } => {
+            booking.learn(&events);
+            booking.stop_if_moved()
+        }
+        Firmed::Lost => {
+            booking.look_at_journal().await;
+            booking.stop_if_moved()?;
+            Err(End::Rejected("sold_out".to_owned()))
+        }
+    }
+}
+
+/// Charges what was reserved, once the booking is approved.
+pub(crate) async fn capture(booking: &Saga, held: &Held) -> Result<(), End> {
+    let plan = booking.plan();
+    let Some(payment) = &plan.service.payment else { return Ok(()) };
+    if payment.capture != Capture::OnApproval {
+        return Ok(());
+    }
+    let fare = booking.key(Purpose::Fare, 1);
+    let capture = CaptureFare {
+        key: fare.step("capture"),
+        fare,
+        booking: booking.id(),
+        amount: held.amount,
+        inline_until: booking.inline_until(),
+    };
+    let summary = format!("capture {}", held.amount);
+    let home = Home::Family(Family::Payments, &summary);
+    match booking.act_unless_moved(Payments::capture, capture, home).await? {
+        Captured::Captured => {
+            booking.publish(Fact::new(Event::PaymentCaptured { amount: held.amount }));
+            booking.stop_if_moved()
+        }
+        Captured::Lost => {
+            booking.look_at_journal().await;
+            booking.stop_if_moved()?;
+            Err(End::Unfulfilled("payment_lost".to_owned()))
+        }
+    }
+}
+
+/// Leaves with the provider what is kept of the price, whatever this life of the workflow or an
+/// earlier one did.
+pub(crate) async fn undo(booking: &Saga) {
+    let plan = booking.plan();
+    if plan.service.payment.is_none() {
+        return;
+    }
+    let fare = booking.key(Purpose::Fare, 1);
+    let keep = booking.keep().unwrap_or(Money::zero(plan.service.currency()));
+    let settle = Settle {
+        key: fare.step("settle"),
+        fare,
+        booking: booking.id(),
+        keep,
+        inline_until: booking.inline_until(),
+    };
+    let summary = format!("settle, keeping {keep}");
+    let home = Home::Family(Family::Payments, &summary);
+    let settled = booking.act(Payments::settle, settle, home).await;
+    let stands = booking.record(|record| record.view.payment.status);
+    if settled.payment != PaymentStatus::None && settled.payment != stands {
+        booking.publish(Fact::new(Event::PaymentSettled {
+            payment: settled.payment,
+            kept: settled.kept,
+            returned: settled.returned,
+        }));
+    }
+}
