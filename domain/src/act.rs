@@ -65,8 +65,9 @@ pub struct Firm {
     pub key: ActKey,
     /// The booking.
     pub booking: BookingId,
-    /// What is journalled with it, unless the hold is lost. An event that may not move the booking
-    /// any more (it was cancelled meanwhile) is journalled as a fact, without its move.
+    /// What is journalled with it, unless the hold is lost: events that the journal may not have yet,
+    /// then the payment. An event that may not move the booking any more (it was cancelled meanwhile)
+    /// is journalled as a fact, without its move.
     pub events: Vec<NewEvent>,
 }
 
@@ -110,6 +111,8 @@ pub struct Assign {
     pub key: ActKey,
     /// The booking.
     pub booking: BookingId,
+    /// Events that the journal may not have yet; they are journalled before the assignment.
+    pub events: Vec<NewEvent>,
 }
 
 /// How assigning went.

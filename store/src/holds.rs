@@ -104,8 +104,8 @@ impl Store {
         acts::finish(tx, &expire.key, &expire.booking, outcome, now).await
     }
 
-    /// Takes what is held, and journals the assignment as `assignment.made/1`, without its move
-    /// where the booking was cancelled meanwhile.
+    /// Takes what is held, and journals the events that come before, then the assignment as
+    /// `assignment.made/1`, without its move where the booking was cancelled meanwhile.
     ///
     /// A hold that went back is lost. A repeat answers the first outcome.
     ///
@@ -127,7 +127,8 @@ impl Store {
                 let assignment = Assignment { company: Some(company), label, subject: None };
                 let event = NewEvent::new(Event::Assigned { assignment: assignment.clone() }, 1)
                     .moving(Trigger::Assign, Status::Confirmed);
-                let events = events::append_facts(&mut tx, &mut booking, vec![event], now).await?;
+                let events = assign.events.iter().cloned().chain([event]).collect();
+                let events = events::append_facts(&mut tx, &mut booking, events, now).await?;
                 Assigned::Made { assignment, events }
             }
             _ => Assigned::Lost,

@@ -110,12 +110,17 @@ impl Record {
         }
     }
 
-    /// Notes what the journal answered to `sent`. A journal that has less than it once answered has
-    /// been set back: it gets everything again.
-    pub(crate) fn journalled(&mut self, sent: &[NewEvent], appended: &Appended) {
+    /// Notes that the journal has these.
+    pub(crate) fn sent(&mut self, sent: &[NewEvent]) {
         for entry in &mut self.entries {
             entry.journalled |= sent.iter().any(|it| it.key == entry.event.key);
         }
+    }
+
+    /// Notes what the journal answered to `sent`. A journal that has less than it once answered has
+    /// been set back: it gets everything again.
+    pub(crate) fn journalled(&mut self, sent: &[NewEvent], appended: &Appended) {
+        self.sent(sent);
         self.learn(&appended.more);
         let have = self.entries.iter().filter(|it| it.journalled).count();
         if appended.last_seq < i64::try_from(have).unwrap_or(i64::MAX) {

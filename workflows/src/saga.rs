@@ -367,9 +367,12 @@ impl Saga {
         self.record_mut(|record| record.publish(fact, now));
     }
 
-    /// Takes in the events that an act has journalled with its effect.
-    pub(crate) fn learn(&self, events: &[StoredEvent]) {
-        self.record_mut(|record| record.learn(events));
+    /// Takes in the events that an act has journalled with its effect, after those `before` it.
+    pub(crate) fn journalled(&self, before: &[NewEvent], events: &[StoredEvent]) {
+        self.record_mut(|record| {
+            record.sent(before);
+            record.learn(events);
+        });
     }
 
     /// Takes in the first events; from here on there is a booking to publish for.

@@ -141,7 +141,7 @@ impl Booking {
     }
 
     pub(crate) fn assign(&self) -> Assign {
-        Assign { key: self.key(Purpose::Assign, 1), booking: self.id.clone() }
+        Assign { key: self.key(Purpose::Assign, 1), booking: self.id.clone(), events: vec![] }
     }
 
     pub(crate) fn release(&self) -> Release {

@@ -107,13 +107,13 @@ async fn an_event_is_read_back_as_it_was_written() {
 async fn rebuilding_folds_every_view_anew() {
     on_both(async |db| {
         let store = &db.store;
-        put(store, taxis("one", "com_a", 9_800, 500)).await;
-        for number in 0..450 {
+        put(store, taxis("one", "com_a", 9_800, 300)).await;
+        for number in 0..210 {
             Booking::new(&number.to_string()).opened(store).await;
         }
         let booking = Booking::new("x").confirmed(store).await;
         let sound = store.booking(&booking.id).await.unwrap();
-        assert_eq!(store.rebuild(at(9)).await.unwrap(), Rebuilt { bookings: 451, changed: 0 });
+        assert_eq!(store.rebuild(at(9)).await.unwrap(), Rebuilt { bookings: 211, changed: 0 });
 
         db.corrupt(
             r#"UPDATE bookings SET view = REPLACE(view, '"confirmed"', '"completed"')
@@ -123,7 +123,7 @@ async fn rebuilding_folds_every_view_anew() {
         .await
         .unwrap();
         assert_ne!(store.booking(&booking.id).await.unwrap(), sound);
-        assert_eq!(store.rebuild(at(9)).await.unwrap(), Rebuilt { bookings: 451, changed: 2 });
+        assert_eq!(store.rebuild(at(9)).await.unwrap(), Rebuilt { bookings: 211, changed: 2 });
         assert_eq!(store.booking(&booking.id).await.unwrap(), sound);
         assert_eq!(store.invariants(later()).await.unwrap(), []);
     })

@@ -217,3 +217,30 @@ async fn processes_that_migrate_at_once_wait_for_each_other() {
     assert!(stores[0].is_migrated().await.unwrap());
     db.store.migrate().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rebuilding_while_bookings_go_on_finds_nothing_to_change() {
+    on_both(async |db| {
+        let store = &db.store;
+        put(store, taxis("one", "com_a", 9_800, 40)).await;
+        let changed = all(store, 44, |store, number| async move {
+            if number % 11 == 10 {
+                return retried!(store.rebuild(at(9))).changed;
+            }
+            let booking = Booking::new(&number.to_string());
+            _ = retried!(store.open_booking(&booking.open(), at(1)));
+            _ = retried!(store.firm_hold(&booking.firm(), at(2)));
+            _ = retried!(store.append_events(&booking.append(&[approved()]), at(3)));
+            _ = retried!(store.assign_from_hold(&booking.assign(), at(4)));
+            if number % 2 == 0 {
+                _ = retried!(store.release_hold(&booking.release(), at(5)));
+            }
+            0
+        })
+        .await;
+        assert_eq!(changed.into_iter().sum::<u64>(), 0);
+        assert_eq!(used(store, "one").await, (0, 20));
+        assert_eq!(store.invariants(at(9)).await.unwrap(), []);
+    })
+    .await;
+}

@@ -10,6 +10,7 @@ use bellhop_domain::{
 use crate::{
     booking::End,
     contract::dispatch::Dispatch,
+    record::Record,
     saga::{Home, Saga},
 };
 
@@ -18,11 +19,16 @@ use crate::{
 pub(crate) async fn assign(booking: &Saga) -> Result<(), End> {
     let plan = booking.plan();
     let Some(Kind::FromHold) = &plan.service.dispatch else { return Ok(()) };
-    let assign = Assign { key: booking.key(Purpose::Assign, 1), booking: booking.id() };
+    let before = booking.record(Record::unsent);
+    let assign = Assign {
+        key: booking.key(Purpose::Assign, 1),
+        booking: booking.id(),
+        events: before.clone(),
+    };
     let home = Home::Family(Family::Dispatch, "assign from stock");
     match booking.act_unless_moved(Dispatch::assign, assign, home).await? {
         Assigned::Made { events, .. } => {
-            booking.learn(&events);
+            booking.journalled(&before, &events);
             booking.stop_if_moved()
         }
         Assigned::Lost => {

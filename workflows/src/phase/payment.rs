@@ -21,7 +21,7 @@ use crate::{
         failure,
         payments::{Captured, Payments},
     },
-    record::Fact,
+    record::{Fact, Record},
     saga::{Home, Saga},
 };
 
@@ -29,7 +29,9 @@ use crate::{
 /// (call-taxi 2), and none that outlives its place.
 pub(crate) async fn pay(booking: &Saga, held: &Held) -> Result<(), End> {
     let plan = booking.plan();
-    let Some(payment) = &plan.service.payment else { return firm(booking, vec![]).await };
+    let Some(payment) = &plan.service.payment else {
+        return firm(booking, Fact::new(Event::Accepted)).await;
+    };
     let capture = payment.capture == Capture::AtOnce;
     let pay = Pay {
         key: booking.key(Purpose::Fare, 1),
@@ -46,7 +48,7 @@ pub(crate) async fn pay(booking: &Saga, held: &Held) -> Result<(), End> {
             } else {
                 Event::PaymentAuthorized { amount: held.amount }
             };
-            firm(booking, vec![Fact::new(event)]).await
+            firm(booking, Fact::new(event)).await
         }
         Paid::Declined { code } => {
             booking.publish(Fact::new(Event::PaymentDeclined { code }));
@@ -89,20 +91,19 @@ async fn paid(booking: &Saga, pay: Pay, held: &Held) -> Result<Paid, End> {
 
 /// Makes the hold last, journals what was paid with it, and moves the booking on: its customer has
 /// the answer.
-async fn firm(booking: &Saga, facts: Vec<Fact>) -> Result<(), End> {
+async fn firm(booking: &Saga, fact: Fact) -> Result<(), End> {
     booking.stop_if_moved()?;
     let next = policy::accepted_as(&booking.plan().service);
-    let mut facts = facts;
-    let last = facts.pop().unwrap_or_else(|| Fact::new(Event::Accepted));
-    facts.push(last.moving(Trigger::Accepted, next));
+    let accepted = fact.moving(Trigger::Accepted, next).into_event();
+    let before = booking.record(Record::unsent);
     let firm = Firm {
         key: booking.key(Purpose::Firm, 1),
         booking: booking.id(),
-        events: facts.into_iter().map(Fact::into_event).collect(),
+        events: before.iter().cloned().chain([accepted]).collect(),
     };
     match booking.act(Bookings::firm, firm, Home::Bookings).await {
         Firmed::Firm { events } => {
-            booking.learn(&events);
+            booking.journalled(&before, &events);
             booking.stop_if_moved()
         }
         Firmed::Lost => {
