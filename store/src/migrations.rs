@@ -2,8 +2,9 @@
 //! programs can live with (expand, then contract).
 
 use sqlx::{
-    Connection, PgConnection, SqlSafeStr,
+    SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
+    postgres::PgPoolOptions,
 };
 
 use crate::{
@@ -23,9 +24,11 @@ impl Store {
             On::Sqlite(it) => migrator.run(&it.writer).await?,
             // A connection of its own: the pool's do not wait for long.
             On::Postgres(it) => {
-                let mut connection = PgConnection::connect_with(&it.options).await?;
-                migrator.run(&mut connection).await?;
-                connection.close().await?;
+                let own = PgPoolOptions::new().max_connections(1);
+                let own = own.connect_lazy_with(it.options.clone());
+                let migrated = migrator.run(&own).await;
+                own.close().await;
+                migrated?;
             }
         }
         Ok(())

@@ -125,8 +125,8 @@ impl ActivityInboundInterceptor for Interceptor {
         next: Next<'a, ExecuteActivityInput, ExecuteActivityOutput<'a>>,
     ) -> ExecuteActivityOutput<'a> {
         let info = input.activity_info();
-        let workflow = info.workflow_execution.as_ref().map(|it| it.workflow_id.clone());
-        let fault = self.due(&workflow.unwrap_or_default(), &info.activity_type.clone());
+        let workflow = info.workflow_id.as_deref().unwrap_or_default();
+        let fault = self.due(workflow, &info.activity_type);
         Box::pin(async move {
             match fault {
                 None => next.run(input).await,

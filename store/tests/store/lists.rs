@@ -201,3 +201,15 @@ async fn all_workers_of_a_queue_carry_the_same_families() {
     })
     .await;
 }
+
+/// Compiles: handlers and activities are awaited on any thread.
+const _: fn(&Store) = |store| {
+    fn is_send(_: impl Send) {}
+    is_send(store.bookings(&BookingFilter::default(), None, 1));
+    is_send(store.approvals(None, None, 1));
+    is_send(store.pools(None, None, None, 1));
+    is_send(store.invariants(at(0)));
+    is_send(store.migrate());
+    is_send(Store::open(""));
+    is_send(store.close());
+};
