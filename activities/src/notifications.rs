@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bellhop_store::{DueMessage, MessageOutcome, Store};
-use bellhop_workflows::contract::notifications::{Deliver, Delivered, DeliverShard};
+use bellhop_workflows::contract::notifications::{Deliver, DeliverShard, Delivered};
 use futures::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use temporalio_common::ActivityError;

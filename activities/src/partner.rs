@@ -14,12 +14,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use self::{messages::MessagingGateway, payments::PaymentProvider};
 pub(crate) use self::{
     guard::{Manner, Place, Turned},
     messages::{Letter, Taken},
     payments::{Changed, Found, Payment, State},
 };
+pub use self::{messages::MessagingGateway, payments::PaymentProvider};
 use guard::Guard;
 
 /// Where a partner is, and how much of us it gets.
@@ -132,7 +132,11 @@ struct Call<'a> {
 
 impl Http {
     /// `announce` is told when the breaker opens and closes, under the partner's name.
-    fn new(name: &'static str, settings: &Settings, announce: Option<Store>) -> anyhow::Result<Self> {
+    fn new(
+        name: &'static str,
+        settings: &Settings,
+        announce: Option<Store>,
+    ) -> anyhow::Result<Self> {
         let base = Url::parse(&settings.url)
             .with_context(|| format!("the address of {name} is not a URL"))?;
         ensure!(
@@ -249,7 +253,9 @@ async fn read(response: Response) -> Result<Answer, CallError> {
     let retry_after = retry_after(&response);
     let body = match response.bytes().await {
         Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
-        Err(_) if status.is_success() || status.is_server_error() => return Err(CallError::Unknown),
+        Err(_) if status.is_success() || status.is_server_error() => {
+            return Err(CallError::Unknown);
+        }
         Err(_) => Value::Null,
     };
     let answer = Answer { status, body };

@@ -11,6 +11,7 @@ mod cards;
 mod extract;
 mod idempotency;
 mod observe;
+mod outstanding;
 mod problem;
 mod routes;
 mod services;

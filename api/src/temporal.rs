@@ -11,6 +11,7 @@ use bellhop_workflows::{
     command::{Advance, Approve, Cancel, Decline, NOT_ALLOWED, NOT_NEXT, Receipt},
     contract::SERVICE_ATTRIBUTE,
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use temporalio_client::{
     Client, RetryOptions, RpcOptions, WorkflowDescribeOptions, WorkflowExecuteUpdateOptions,
@@ -76,8 +77,9 @@ pub(crate) enum NotDone {
     Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// A command to a booking.
-#[derive(Clone, Debug)]
+/// A command to a booking. It stands in the database while it is given: never change a tag.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Command {
     Cancel(Cancel),
     Approve(Approve),

@@ -121,6 +121,15 @@ CREATE INDEX messages_due ON messages (shard, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX messages_in_order ON messages (booking_id, seq, step);
 CREATE INDEX messages_by_customer ON messages (customer, created_at, id);
 
+-- Commands that are being given to bookings: a row goes once its workflow has answered for good.
+CREATE TABLE commands (
+    id TEXT PRIMARY KEY,
+    booking_id TEXT NOT NULL,
+    command TEXT NOT NULL,
+    given_at BIGINT NOT NULL
+);
+CREATE INDEX commands_by_age ON commands (given_at);
+
 CREATE TABLE cancellation_quotes (
     id TEXT PRIMARY KEY,
     booking_id TEXT NOT NULL,

@@ -38,7 +38,7 @@ pub async fn serve(
     drain: Duration,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let draining = api.clone();
+    let (draining, outstanding) = (api.clone(), api.clone());
     let stopped = stop.clone();
     let signal = async move {
         stopped.cancelled().await;
@@ -51,6 +51,7 @@ pub async fn serve(
     };
     tokio::select! {
         served = serving => served.context("the API has failed"),
+        () = outstanding.give_again() => Ok(()),
         () = late => {
             tracing::warn!("some requests did not end in time and are dropped");
             Ok(())

@@ -144,9 +144,7 @@ impl PaymentActivities {
             Fare::Sent { attempt, since } => {
                 tracing::warn!(booking.id = %booking, "a payment that was sent never appeared");
                 match self.finish(&attempt, &not_received(), None).await? {
-                    Paid::Declined { .. } => {
-                        self.finish_without(settle, PaymentStatus::None).await
-                    }
+                    Paid::Declined { .. } => self.finish_without(settle, PaymentStatus::None).await,
                     // It has appeared at this very moment: the next attempt settles it.
                     Paid::Paid { .. } | Paid::Closed => Err(self.ask_again(since)),
                 }
@@ -235,9 +233,8 @@ mod tests {
     #[test]
     fn each_state_is_brought_nearer_to_what_is_kept() {
         use State::*;
-        let step = |state, captured, refunded, keep| {
-            next_step(&payment(state, captured, refunded), keep)
-        };
+        let step =
+            |state, captured, refunded, keep| next_step(&payment(state, captured, refunded), keep);
         assert_eq!(step(Authorized, 0, 0, 0), Some(Step::Void));
         assert_eq!(step(Authorized, 0, 0, 4_900), Some(Step::Capture(4_900)));
         assert_eq!(step(Authorized, 0, 0, 20_000), Some(Step::Capture(9_800)));
@@ -260,7 +257,10 @@ mod tests {
         assert_eq!(told(State::Voided, 0, 0), (PaymentStatus::Voided, 0, 9_800));
         assert_eq!(told(State::Captured, 9_800, 0), (PaymentStatus::Captured, 9_800, 0));
         assert_eq!(told(State::Captured, 4_900, 0), (PaymentStatus::PartRefunded, 4_900, 4_900));
-        assert_eq!(told(State::PartRefunded, 9_800, 2_800), (PaymentStatus::PartRefunded, 7_000, 2_800));
+        assert_eq!(
+            told(State::PartRefunded, 9_800, 2_800),
+            (PaymentStatus::PartRefunded, 7_000, 2_800)
+        );
         assert_eq!(told(State::Refunded, 9_800, 9_800), (PaymentStatus::Refunded, 0, 9_800));
     }
 }

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod capture;
+mod database;
 mod guard;
 mod inline;
 mod messages;

@@ -13,18 +13,14 @@ use bellhop_activities::{
     BookingActivities, NotificationActivities, NotificationSettings, partner::MessagingGateway,
 };
 use bellhop_domain::{
-    act::{Open, Opened},
-    event::{Actor, Role},
+    act::{Append, Open, Opened, Release},
+    event::{Actor, Event, NewEvent, Role},
     id::BookingId,
     key::{ActKey, Purpose},
     plan::{Customer, Pace, Place, Plan, Request},
     service::Service,
-    text::{Channel, Language},
-};
-use bellhop_domain::{
-    act::{Append, Release},
-    event::{Event, NewEvent},
     status::{Status, Trigger},
+    text::{Channel, Language},
 };
 use bellhop_store::{MessageRow, MessageStatus, Pool, shard, testing::TestDb};
 use bellhop_workflows::contract::notifications::{Deliver, Delivered};
@@ -60,38 +56,19 @@ impl Post {
         let environment = ActivityEnvironment::builder_with_default()
             .register_activities(NotificationActivities::new(db.store.clone(), client, chosen))
             .register_activities(BookingActivities::new(db.store.clone()))
-            .on_heartbeat(move |_| drop(counter.fetch_add(1, Ordering::Relaxed)))
+            .on_heartbeat(move |_| {
+                counter.fetch_add(1, Ordering::Relaxed);
+            })
             .build();
         let post = Self { db, gateway, environment, heartbeats };
-        post.put_taxis().await;
+        put_taxis(&post.db).await;
         post
-    }
-
-    async fn put_taxis(&self) {
-        let pool = Pool {
-            id: "pool_1".parse().unwrap(),
-            kind: "taxi".to_owned(),
-            company: "co_1".parse().unwrap(),
-            variant: Some("prime".to_owned()),
-            label: "Prime".to_owned(),
-            price: won(9_800),
-            capacity: 100,
-            open: true,
-        };
-        self.db.store.put_pool(&pool, Timestamp::now()).await.unwrap();
     }
 
     /// A booking that has told its customer `messages` things.
     async fn booking(&self, id: &str, channels: &[Channel], messages: usize) -> BookingId {
         let booking: BookingId = id.parse().unwrap();
-        let open = Open {
-            key: ActKey::new(&booking, Purpose::Open, 1),
-            booking: booking.clone(),
-            first_run_id: "run".to_owned(),
-            plan: plan(channels),
-            hold_expires_at: Timestamp::now() + Duration::from_secs(900),
-            actor: Actor::new(Role::Customer, "cus_kim"),
-        };
+        let open = a_taxi(&booking, channels);
         let opened = self.environment.run(BookingActivities::open, open).await.unwrap();
         assert!(matches!(opened, Opened::Held { .. }), "{opened:?}");
         let told = [
@@ -133,6 +110,31 @@ impl Post {
     }
 }
 
+pub(crate) async fn put_taxis(db: &TestDb) {
+    let pool = Pool {
+        id: "pool_1".parse().unwrap(),
+        kind: "taxi".to_owned(),
+        company: "co_1".parse().unwrap(),
+        variant: Some("prime".to_owned()),
+        label: "Prime".to_owned(),
+        price: won(9_800),
+        capacity: 100,
+        open: true,
+    };
+    db.store.put_pool(&pool, Timestamp::now()).await.unwrap();
+}
+
+pub(crate) fn a_taxi(booking: &BookingId, channels: &[Channel]) -> Open {
+    Open {
+        key: ActKey::new(booking, Purpose::Open, 1),
+        booking: booking.clone(),
+        first_run_id: "run".to_owned(),
+        plan: plan(channels),
+        hold_expires_at: Timestamp::now() + Duration::from_secs(900),
+        actor: Actor::new(Role::Customer, "cus_kim"),
+    }
+}
+
 fn plan(channels: &[Channel]) -> Plan {
     let text = include_str!("../../../services/call-taxi.toml");
     let mut service = Service::parse("call-taxi.toml", text).unwrap();
@@ -149,7 +151,9 @@ fn plan(channels: &[Channel]) -> Plan {
             },
             options: BTreeMap::from([("grade".to_owned(), "prime".to_owned())]),
             starts_at: Timestamp::now() + Duration::from_secs(86_400),
-            place: Some(Place { address: "서울 마포구".to_owned(), lat: 37.5563, lon: 126.9236 }),
+            place: Some(Place {
+                address: "서울 마포구".to_owned(), lat: 37.5563, lon: 126.9236
+            }),
             quantity: 1,
             payment_token: Some("tok_ok".to_owned()),
         },
@@ -198,10 +202,8 @@ async fn a_channel_that_fails_falls_back_to_the_next() {
     assert_eq!(post.deliver(&booking).await, delivered(2));
     let rows = post.rows(&booking).await;
     let told: Vec<_> = rows.iter().map(|it| (it.channel, it.status)).collect();
-    let expected = [
-        (Channel::KakaoTalk, MessageStatus::Failed),
-        (Channel::Sms, MessageStatus::Delivered),
-    ];
+    let expected =
+        [(Channel::KakaoTalk, MessageStatus::Failed), (Channel::Sms, MessageStatus::Delivered)];
     assert_eq!(told, expected);
     assert_eq!(rows[0].error.as_deref(), Some("not_a_user"));
 }
@@ -248,9 +250,12 @@ async fn a_refused_credential_is_tried_again_later() {
     post.gateway.answers(SEND, 401, json!({}));
     assert_eq!(post.deliver(&booking).await, delivered(1));
     let row = post.row(&booking).await;
-    assert_eq!((row.status, row.error.as_deref()), (MessageStatus::Retrying, Some("misconfigured")));
+    assert_eq!(
+        (row.status, row.error.as_deref()),
+        (MessageStatus::Retrying, Some("misconfigured"))
+    );
     let due = post.db.store.due_shards(Timestamp::now() + Duration::from_secs(50)).await.unwrap();
-    assert_eq!(due, [], "not within the minute");
+    assert!(due.is_empty(), "not within the minute");
 }
 
 #[tokio::test]
@@ -261,6 +266,21 @@ async fn a_run_ends_after_so_many_messages_and_says_that_more_are_due() {
     assert_eq!(post.deliver(&booking).await, Ok(Delivered { messages: 1, more: true }));
     post.gateway.answers(SEND, 202, accepted());
     assert_eq!(post.deliver(&booking).await, delivered(1));
+}
+
+#[tokio::test]
+async fn one_booking_does_not_hold_up_another() {
+    let post = Post::new().await;
+    let slow = post.booking("bk_1", &[Channel::Sms], 1).await;
+    let same_shard = (2..).map(|it| format!("bk_{it}"));
+    let mut same_shard = same_shard.filter(|it| shard(&it.parse().unwrap()) == shard(&slow));
+    let quick = post.booking(&same_shard.next().unwrap(), &[Channel::Sms], 1).await;
+    post.gateway.hangs(SEND);
+    post.gateway.answers(SEND, 202, accepted());
+    assert_eq!(post.deliver(&slow).await, delivered(2));
+    let statuses = [post.row(&slow).await.status, post.row(&quick).await.status];
+    assert!(statuses.contains(&MessageStatus::Retrying), "{statuses:?}");
+    assert!(statuses.contains(&MessageStatus::Delivered), "{statuses:?}");
 }
 
 #[tokio::test]

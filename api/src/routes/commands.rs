@@ -217,8 +217,10 @@ impl<'a> Order<'a> {
         let (api, id) = (self.api, self.row.id.clone());
         let mut watch = api.watch(&id);
         if let Some(command) = command {
-            let given = api.engine().command(&id, &self.command.id, command, deadline.0).await;
-            match given {
+            // Before it is given: whoever dies now, it is given until it is answered.
+            let now = Timestamp::now();
+            api.store().put_command(&self.command.id, &id, &command, now).await?;
+            match api.give(&id, &self.command.id, command, deadline.0).await {
                 Ok(receipt) => self.check(&receipt.command)?,
                 Err(error) => self.not_given(error).await?,
             }
