@@ -1,7 +1,10 @@
 //! The `notifications` family: delivering the messages that the journal wrote down.
 #![expect(missing_docs, reason = "the marker types that the macro makes carry none")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bellhop_store::{DueMessage, MessageOutcome, Store};
 use bellhop_workflows::contract::notifications::{Deliver, DeliverShard, Delivered};
@@ -32,6 +35,11 @@ pub struct Settings {
     pub parallel: usize,
     /// How many messages one run delivers at most.
     pub at_most: u32,
+    /// How long a run stays for more once nothing is due: a shard that is busy costs the engine one
+    /// workflow for as long as it is, not one a message.
+    pub linger: Duration,
+    /// How often it looks meanwhile.
+    pub look: Duration,
     /// How long the first retry of a message waits; each further one waits twice as long.
     pub retry_after: Duration,
     /// How long a retry waits at most.
@@ -48,6 +56,8 @@ impl Default for Settings {
             batch: 50,
             parallel: 8,
             at_most: 500,
+            linger: Duration::from_secs(2),
+            look: Duration::from_millis(250),
             retry_after: Duration::from_secs(1),
             retry_at_most: Duration::from_secs(300),
             misconfigured_retry: Duration::from_secs(60),
@@ -65,8 +75,8 @@ impl NotificationActivities {
 
 #[activities]
 impl NotificationActivities {
-    /// Sends the due messages of a shard, in order per booking, until none is due or enough are
-    /// done.
+    /// Sends the due messages of a shard, in order per booking, until none has been due for a while
+    /// or enough are done.
     ///
     /// A repeat goes on where the first stopped. What a gateway got just before a crash is sent
     /// again under the same idempotency key. When cancelled, it finishes what is on its way.
@@ -77,6 +87,7 @@ impl NotificationActivities {
         deliver: Deliver,
     ) -> Result<Delivered, ActivityError> {
         let mut messages = 0;
+        let mut last_due = Instant::now();
         loop {
             if ctx.is_cancelled() {
                 return Err(ActivityError::cancelled());
@@ -86,9 +97,14 @@ impl NotificationActivities {
             // One more than there is time for tells whether more are due.
             let due = self.store.take_due_messages(deliver.shard, Timestamp::now(), limit.max(1));
             let due = due.await.map_err(failure::store)?;
+            if limit > 0 && due.is_empty() && last_due.elapsed() < self.settings.linger {
+                tokio::time::sleep(self.settings.look).await;
+                continue;
+            }
             if due.is_empty() || limit == 0 {
                 return Ok(Delivered { messages, more: !due.is_empty() });
             }
+            last_due = Instant::now();
             messages += self.send_all(&ctx, messages, due).await?;
         }
     }

@@ -160,17 +160,21 @@ macro_rules! lock {
 }
 
 /// Inserts many rows with one statement: the columns of a row are pushed in the closure's body.
+/// Answers how many were inserted: all, unless the statement has an end that says otherwise.
 macro_rules! insert_rows {
-    ($tx:expr, $sql:literal, $rows:expr, |$values:ident, $row:pat_param| $body:expr) => {
+    ($tx:expr, $sql:literal, $rows:expr, |$values:ident, $row:pat_param| $body:expr
+     $(, $end:literal)?) => {
         match &mut $tx.on {
             $crate::db::On::Sqlite(it) => {
                 let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new($sql);
                 builder.push_values($rows, |mut $values, $row| $body);
+                $(builder.push($end);)?
                 builder.build().execute(&mut **it).await.map(|done| done.rows_affected())
             }
             $crate::db::On::Postgres(it) => {
                 let mut builder = sqlx::QueryBuilder::<sqlx::Postgres>::new($sql);
                 builder.push_values($rows, |mut $values, $row| $body);
+                $(builder.push($end);)?
                 builder.build().execute(&mut **it).await.map(|done| done.rows_affected())
             }
         }

@@ -99,7 +99,9 @@ pub(crate) async fn append(
     now: Timestamp,
 ) -> Result<Vec<StoredEvent>> {
     let now = Instant::from(now).timestamp();
-    let mut answer = journalled(tx, booking, &events).await?;
+    // A single event, the most frequent case, is tried without looking.
+    let mut answer =
+        if events.len() > 1 { journalled(tx, booking, &events).await? } else { vec![] };
     let mut new = vec![];
     for event in events {
         if answer.iter().any(|it| it.event.key == event.key) {
@@ -114,7 +116,11 @@ pub(crate) async fn append(
     if new.is_empty() {
         return Ok(answer);
     }
-    insert(tx, &booking.id, &new).await?;
+    if insert(tx, &booking.id, &new).await? == 0 {
+        booking.seq -= 1;
+        let events: Vec<NewEvent> = new.into_iter().map(|it| it.event).collect();
+        return journalled(tx, booking, &events).await;
+    }
     let told = fold(booking, &new);
     bookings::update(tx, &booking.id, &booking.view, now).await?;
     if !told.is_empty() {
@@ -195,8 +201,9 @@ async fn journal(tx: &mut Tx, booking: &BookingId) -> Result<Vec<StoredEvent>> {
     Ok(rows.into_iter().map(stored).collect())
 }
 
-async fn insert(tx: &mut Tx, booking: &BookingId, events: &[StoredEvent]) -> Result<()> {
-    insert_rows!(
+/// Inserts events; answers how many. One that the journal has is left as it is.
+async fn insert(tx: &mut Tx, booking: &BookingId, events: &[StoredEvent]) -> Result<u64> {
+    Ok(insert_rows!(
         tx,
         "INSERT INTO events (booking_id, seq, event_key, at, command_id, event) ",
         events,
@@ -207,9 +214,9 @@ async fn insert(tx: &mut Tx, booking: &BookingId, events: &[StoredEvent]) -> Res
                 .push_bind(Instant::from(stored.at))
                 .push_bind(stored.event.command.as_ref().map(|it| &it.id))
                 .push_bind(Json(&stored.event));
-        }
-    )?;
-    Ok(())
+        },
+        " ON CONFLICT (booking_id, event_key) DO NOTHING"
+    )?)
 }
 
 /// The journals of the bookings from `first` to `last`, in the order of their ids.

@@ -36,6 +36,30 @@ impl Answer {
         let id = self.body["id"].as_str().or(self.body["booking_id"].as_str());
         Ok(id.with_context(|| format!("a booking id in {self:?}"))?.to_owned())
     }
+
+    /// Asserts that it is a booking in a state.
+    #[track_caller]
+    pub fn assert_booking(&self, status: u16, state: &str) {
+        assert_eq!((self.status, self.body["status"].as_str()), (status, Some(state)), "{self:?}");
+    }
+
+    /// Asserts that it is a problem (RFC 9457) with a code, and that a caller who is put off hears
+    /// when to come back.
+    #[track_caller]
+    pub fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{self:?}");
+        assert_eq!(self.body["status"], status, "{self:?}");
+        let header = |name: &str| self.headers.get(name).map(String::as_str);
+        assert_eq!(header("content-type"), Some("application/problem+json"), "{self:?}");
+        let is_put_off = matches!(status, 429 | 503);
+        let retry_after = header("retry-after").and_then(|it| it.parse::<u32>().ok());
+        assert_eq!(retry_after.is_some(), is_put_off, "{self:?}");
+    }
+
+    /// Whether it says that it answers a repeat.
+    pub fn is_replay(&self) -> bool {
+        self.headers.get("idempotent-replayed").is_some_and(|it| it == "true")
+    }
 }
 
 /// A key that no other request of this test process has.
@@ -85,8 +109,32 @@ impl Desk {
 
     /// Posts to a path below `/v1`, under `key`.
     pub async fn post_as(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Answer> {
+        self.post_within(30, path, key, body).await
+    }
+
+    /// Sends a body below `/v1` with these headers and the token only.
+    pub async fn raw(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> anyhow::Result<Answer> {
+        let request =
+            headers.iter().fold(self.request(method, path), |it, (k, v)| it.header(*k, *v));
+        self.send(request.body(body)).await
+    }
+
+    /// Posts JSON below `/v1` under `key` and waits at most so many seconds for the outcome.
+    pub async fn post_within(
+        &self,
+        seconds: u32,
+        path: &str,
+        key: &str,
+        body: Value,
+    ) -> anyhow::Result<Answer> {
         let request = self.request(reqwest::Method::POST, path).header("Idempotency-Key", key);
-        self.send(request.header("Prefer", "wait=30").json(&body)).await
+        self.send(request.header("Prefer", format!("wait={seconds}")).json(&body)).await
     }
 
     /// Books, under a new key.
@@ -146,13 +194,25 @@ impl Desk {
 /// Holds every payment at the provider against its booking: at most one a booking, none without a
 /// booking, and of each what the booking says.
 pub(crate) async fn judge(ledger: &Value, operator: &Desk) -> anyhow::Result<()> {
-    let payments = ledger["payments"].as_array().context("the ledger has payments")?;
+    let mut bookings = BTreeMap::new();
+    for payment in payments(ledger)? {
+        let reference = reference(payment)?;
+        if !bookings.contains_key(reference) {
+            bookings.insert(reference, operator.booking(reference).await?);
+        }
+    }
+    agree(ledger, &bookings)
+}
+
+/// The judgement itself: a ledger against the bookings that it names.
+fn agree(ledger: &Value, bookings: &BTreeMap<&str, Value>) -> anyhow::Result<()> {
     let mut seen = BTreeMap::new();
-    for payment in payments {
-        let reference = payment["reference"].as_str().context("a payment has a reference")?;
-        let before = seen.insert(reference.to_owned(), payment["key"].clone());
+    for payment in payments(ledger)? {
+        let reference = reference(payment)?;
+        let before = seen.insert(reference, &payment["key"]);
         ensure!(before.is_none(), "{reference} is charged twice: {before:?} and {payment:#}");
-        let booking = operator.booking(reference).await?;
+        let booking = bookings.get(reference);
+        let booking = booking.with_context(|| format!("no booking is behind {payment:#}"))?;
         let net = |value: &Value| {
             value["captured"].as_i64().unwrap_or(0) - value["refunded"].as_i64().unwrap_or(0)
         };
@@ -171,4 +231,55 @@ pub(crate) async fn judge(ledger: &Value, operator: &Desk) -> anyhow::Result<()>
         );
     }
     Ok(())
+}
+
+fn payments(ledger: &Value) -> anyhow::Result<&Vec<Value>> {
+    ledger["payments"].as_array().context("the ledger has payments")
+}
+
+fn reference(payment: &Value) -> anyhow::Result<&str> {
+    payment["reference"].as_str().context("a payment has a reference")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payment(key: &str, status: &str, captured: i64, refunded: i64) -> Value {
+        json!({"reference": "bk_1", "key": key, "status": status, "captured": captured,
+               "refunded": refunded})
+    }
+
+    fn judged(payments: &[Value], status: &str, captured: i64, refunded: i64) -> Option<String> {
+        let paid = json!({"captured": captured, "refunded": refunded});
+        let bookings = [("bk_1", json!({"status": status, "payment": paid}))].into();
+        agree(&json!({ "payments": payments }), &bookings).err().map(|it| it.to_string())
+    }
+
+    #[test]
+    fn the_judge_lets_pass_what_is_right() {
+        assert_eq!(judged(&[], "confirmed", 0, 0), None);
+        let reserved = payment("a", "authorized", 0, 0);
+        assert_eq!(judged(&[reserved], "awaiting_approval", 0, 0), None);
+        let refunded = payment("a", "refunded", 9_800, 9_800);
+        assert_eq!(judged(&[refunded], "cancelled", 9_800, 9_800), None);
+    }
+
+    #[test]
+    fn the_judge_finds_what_is_wrong() {
+        let found = |payments: &[Value], status, captured, refunded| {
+            judged(payments, status, captured, refunded).expect("something is wrong")
+        };
+        let charged = || payment("a", "captured", 9_800, 0);
+        let twice = [charged(), payment("b", "captured", 9_800, 0)];
+        assert!(found(&twice, "confirmed", 9_800, 0).contains("charged twice"));
+        assert!(found(&[charged()], "confirmed", 4_900, 0).contains("the provider"));
+        assert!(found(&[charged()], "cancelled", 0, 0).contains("the provider"));
+        let reserved = [payment("a", "authorized", 0, 0)];
+        assert!(found(&reserved, "expired", 0, 0).contains("still reserved"));
+        let mut stray = charged();
+        stray["reference"] = json!("bk_2");
+        assert!(found(&[stray], "confirmed", 0, 0).contains("no booking"));
+        assert!(judged(&[json!({})], "confirmed", 0, 0).is_some(), "it has no reference");
+    }
 }

@@ -8,7 +8,8 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -29,6 +30,9 @@ pub enum Fault {
     Refuse,
     /// It does its work, and its answer is lost.
     LoseAnswer,
+    /// It does its work, and its answer is lost once the test lets go of it: the world can be
+    /// changed before it runs again.
+    HoldAnswer,
     /// The process ends before it does anything.
     DieBefore,
     /// The process ends after it did its work, before that is reported.
@@ -36,11 +40,18 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Those that leave the process alive.
+    /// Those that leave the process alive, and need nothing of the test.
     pub const SURVIVED: [Self; 2] = [Self::Refuse, Self::LoseAnswer];
-    /// Those that do not.
+    /// Those that end it.
     pub const DEADLY: [Self; 2] = [Self::DieBefore, Self::DieAfter];
 }
+
+/// How long a process that is to end waits for others that meet such a fault: they end with it, so
+/// that a test of many needs few processes.
+const GATHERING: Duration = Duration::from_millis(300);
+
+/// How long an answer is held at most: less than an activity may take inline.
+const LONGEST_HOLD: Duration = Duration::from_secs(4);
 
 #[derive(Serialize, Deserialize)]
 struct Planned {
@@ -77,6 +88,21 @@ impl Faults {
         Ok(())
     }
 
+    /// Takes back what was put and has not happened.
+    pub fn lift(&self, workflow: &str, activity: &str) {
+        let _ = fs::remove_file(file(&self.0, workflow, activity));
+    }
+
+    /// Whether an activity has done its work and its answer is held.
+    pub fn is_held(&self, workflow: &str, activity: &str) -> bool {
+        held(&self.0, workflow, activity).exists()
+    }
+
+    /// Lets go of an answer that is held: it is lost now.
+    pub fn let_go(&self, workflow: &str, activity: &str) -> anyhow::Result<()> {
+        Ok(fs::remove_file(held(&self.0, workflow, activity))?)
+    }
+
     /// How often the fault put to an activity of a workflow has happened.
     pub fn fired(&self, workflow: &str, activity: &str) -> usize {
         let notes = fs::read_to_string(self.0.join("fired")).unwrap_or_default();
@@ -89,19 +115,26 @@ fn file(folder: &Path, workflow: &str, activity: &str) -> PathBuf {
     folder.join(workflow.replace('/', "_")).join(activity)
 }
 
+/// Stands there while an answer is held.
+fn held(folder: &Path, workflow: &str, activity: &str) -> PathBuf {
+    file(folder, workflow, activity).with_added_extension("held")
+}
+
 /// What the process under test runs around its activities, if a test asks for it.
 pub fn interceptor() -> Option<Arc<dyn ActivityInboundInterceptor>> {
     let folder = PathBuf::from(std::env::var_os(VARIABLE)?);
-    Some(Arc::new(Interceptor { folder }))
+    Some(Arc::new(Interceptor { folder, counting: Mutex::default() }))
 }
 
 struct Interceptor {
     folder: PathBuf,
+    counting: Mutex<()>,
 }
 
 impl Interceptor {
     /// The fault that is due now; counts it down and notes it.
     fn due(&self, workflow: &str, activity: &str) -> Option<Fault> {
+        let _one_at_a_time = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let file = file(&self.folder, workflow, activity);
         let mut planned: Planned = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
         planned.times -= 1;
@@ -127,18 +160,24 @@ impl ActivityInboundInterceptor for Interceptor {
         let info = input.activity_info();
         let workflow = info.workflow_id.as_deref().unwrap_or_default();
         let fault = self.due(workflow, &info.activity_type);
+        let held = held(&self.folder, workflow, &info.activity_type);
         Box::pin(async move {
             match fault {
                 None => next.run(input).await,
                 Some(Fault::Refuse) => Err(injected("refused")),
-                Some(Fault::DieBefore) => die(),
+                Some(Fault::DieBefore) => die().await,
                 Some(Fault::LoseAnswer) => {
                     let _ = next.run(input).await;
                     Err(injected("answer lost"))
                 }
+                Some(Fault::HoldAnswer) => {
+                    let _ = next.run(input).await;
+                    hold(&held).await;
+                    Err(injected("answer lost"))
+                }
                 Some(Fault::DieAfter) => {
                     let _ = next.run(input).await;
-                    die()
+                    die().await
                 }
             }
         })
@@ -149,8 +188,20 @@ fn injected(what: &str) -> ActivityError {
     anyhow::anyhow!("{what} by a test").into()
 }
 
+/// Waits until the test lets go.
+async fn hold(held: &Path) {
+    let _ = fs::write(held, []);
+    let looks = async {
+        while held.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let _ = tokio::time::timeout(LONGEST_HOLD, looks).await;
+}
+
 /// Ends the process as the kernel would: nothing is flushed, nobody is told.
-fn die() -> ! {
+async fn die() -> ! {
+    tokio::time::sleep(GATHERING).await;
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     std::process::abort()
 }

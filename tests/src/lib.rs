@@ -4,7 +4,10 @@
 //! faked at the wire. [`desk::Desk`] books at its API as one of its users; the judge's part is
 //! [`stack::Stack::assert_invariants`].
 
+pub mod cluster;
+pub mod courses;
 pub mod desk;
 pub mod faults;
 pub mod history;
+pub mod partners;
 pub mod stack;

@@ -1,12 +1,17 @@
 //! A running Bellhop: started on free ports with throw-away data, ended with its test.
 
 use std::{
+    cell::RefCell,
+    fs::OpenOptions,
+    ops::Deref,
     path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
+use bellhop_store::Store;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,7 +20,10 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::desk::Desk;
+use crate::{desk::Desk, faults::Faults};
+
+/// Names the folder that the process under test removes when its test is gone without a word.
+pub const FOLDER: &str = "BELLHOP_TEST_FOLDER";
 
 /// How long a test waits for something that has to come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,18 +37,35 @@ pub struct Options {
     pub services: Vec<(&'static str, String)>,
     /// A folder that outlives the stack, so that it can be started again on its data.
     pub keep_data: bool,
+    /// A file that its log is appended to; else the test's standard error.
+    pub log: Option<PathBuf>,
 }
 
-/// A running Bellhop.
+/// A running Bellhop, which ends with this value.
 #[derive(Debug)]
 pub struct Stack {
     program: PathBuf,
     options: Options,
     folder: TempDir,
     child: Child,
+    access: Access,
+}
+
+/// A way into a running Bellhop.
+#[derive(Clone, Debug)]
+pub struct Access {
     places: Places,
+    faults: Faults,
     /// Speaks HTTP for the test.
     pub http: reqwest::Client,
+}
+
+impl Deref for Stack {
+    type Target = Access;
+
+    fn deref(&self) -> &Access {
+        &self.access
+    }
 }
 
 /// Where everything is, as `bellhop dev --ephemeral` tells it.
@@ -72,8 +97,9 @@ impl Stack {
         }
         let program = PathBuf::from(program);
         let (child, places) = launch(&program, &options, &folder).await?;
-        let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        Ok(Self { program, options, folder, child, places, http })
+        let faults = Faults::new(folder.path().join("faults"));
+        let access = Access { places, faults, http: client()? };
+        Ok(Self { program, options, folder, child, access })
     }
 
     /// Kills the process without a word, and the engine with it.
@@ -89,11 +115,40 @@ impl Stack {
         Ok(())
     }
 
+    /// Waits until the process has ended by itself, however long that takes.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        self.child.wait().await?;
+        Ok(())
+    }
+
+    /// Kills everything and judges the database that is left, as if everything had settled: the
+    /// rules that leave out what has just changed leave out nothing.
+    pub async fn judge_remains(mut self) -> anyhow::Result<()> {
+        self.kill().await?;
+        let folders = std::fs::read_dir(self.folder.path())?.flatten();
+        let database = folders.map(|it| it.path().join("bellhop.db")).find(|it| it.exists());
+        let database = database.context("it has left no database")?;
+        let store = Store::open(&format!("sqlite://{}", database.display())).await?;
+        let settled = Timestamp::now() + SignedDuration::from_hours(1);
+        let broken = store.invariants(settled).await?;
+        ensure!(broken.is_empty(), "broken once settled: {broken:#?}");
+        store.close().await;
+        Ok(())
+    }
+
     /// Starts Bellhop again on the data it left behind.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         ensure!(self.options.keep_data, "this stack's data are thrown away");
-        (self.child, self.places) = launch(&self.program, &self.options, &self.folder).await?;
+        let launched = launch(&self.program, &self.options, &self.folder).await?;
+        (self.child, self.access.places) = launched;
         Ok(())
+    }
+}
+
+impl Access {
+    /// The same for another test: its connections live in that test's runtime.
+    pub fn again(&self) -> anyhow::Result<Self> {
+        Ok(Self { http: client()?, ..self.clone() })
     }
 
     /// The desk, as one of its users.
@@ -117,8 +172,8 @@ impl Stack {
     }
 
     /// The folder of its faults.
-    pub fn faults(&self) -> crate::faults::Faults {
-        crate::faults::Faults::new(self.folder.path().join("faults"))
+    pub fn faults(&self) -> Faults {
+        self.faults.clone()
     }
 
     /// Tells the simulator something.
@@ -153,6 +208,24 @@ impl Stack {
         ensure!(report.body["broken"] == json!([]), "broken: {:#}", report.body["broken"]);
         crate::desk::judge(&self.ledger().await?, &self.desk("dev-operator")).await
     }
+
+    /// Waits until the provider's books say of a booking's payment what the booking says of it.
+    pub async fn settled(&self, id: &str) -> anyhow::Result<()> {
+        let (operator, what) = (self.desk("dev-operator"), format!("{id} agrees with its payment"));
+        let why = RefCell::new(None);
+        let agrees = eventually(&what, async || {
+            let mut ledger = self.ledger().await?;
+            let payments = ledger["payments"].as_array_mut().context("the ledger has payments")?;
+            payments.retain(|payment| payment["reference"] == id);
+            let judged = crate::desk::judge(&ledger, &operator).await;
+            Ok(judged.map_err(|error| why.replace(Some(error))).ok())
+        });
+        agrees.await.with_context(|| format!("{:?}", why.take()))
+    }
+}
+
+fn client() -> anyhow::Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().timeout(PATIENCE).build()?)
 }
 
 async fn launch(
@@ -168,6 +241,10 @@ async fn launch(
     if !options.services.is_empty() {
         command.env("BELLHOP_SERVICES_DIR", folder.path().join("services"));
     }
+    if let Some(log) = &options.log {
+        command.stderr(OpenOptions::new().create(true).append(true).open(log)?);
+    }
+    command.env(FOLDER, folder.path());
     command.env(crate::faults::VARIABLE, folder.path().join("faults"));
     command.env("TMPDIR", folder.path());
     command.envs(options.settings.iter().map(|(name, value)| (name, value)));

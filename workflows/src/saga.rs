@@ -154,6 +154,7 @@ impl Saga {
             match done {
                 None => {
                     queued.cancel();
+                    attention.clear(); // of what is given up; what follows raises its own
                     return None;
                 }
                 Some(Ok(output)) => {

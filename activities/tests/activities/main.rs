@@ -1,5 +1,6 @@
 //! Activities as the engine runs them, on a real database, with partners scripted over HTTP.
 //! How they do with partners that behave is tested where the simulator is.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod authorize;
 mod capture;

@@ -47,8 +47,11 @@ impl Post {
 
     async fn with(change: impl FnOnce(&mut NotificationSettings)) -> Self {
         let (db, gateway) = (TestDb::sqlite().await, Partner::start().await);
-        let mut chosen =
-            NotificationSettings { retry_after: Duration::from_millis(50), ..Default::default() };
+        let mut chosen = NotificationSettings {
+            retry_after: Duration::from_millis(50),
+            linger: Duration::ZERO,
+            ..Default::default()
+        };
         change(&mut chosen);
         let client = MessagingGateway::new(&settings(gateway.url())).unwrap();
         let heartbeats = Arc::new(AtomicU32::new(0));
@@ -266,6 +269,20 @@ async fn a_run_ends_after_so_many_messages_and_says_that_more_are_due() {
     assert_eq!(post.deliver(&booking).await, Ok(Delivered { messages: 1, more: true }));
     post.gateway.answers(SEND, 202, accepted());
     assert_eq!(post.deliver(&booking).await, delivered(1));
+}
+
+#[tokio::test]
+async fn a_run_stays_a_while_for_what_is_due_soon() {
+    let post = Post::with(|settings| {
+        settings.linger = Duration::from_secs(5);
+        settings.look = Duration::from_millis(10);
+        settings.at_most = 2;
+    })
+    .await;
+    let booking = post.booking("bk_1", &[Channel::Sms], 1).await;
+    post.gateway.answers(SEND, 503, unavailable());
+    post.gateway.answers(SEND, 202, accepted());
+    assert_eq!(post.deliver(&booking).await, delivered(2), "the retry, too");
 }
 
 #[tokio::test]

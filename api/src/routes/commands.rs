@@ -1,19 +1,22 @@
 //! Commands to a booking: its workflow decides about each, and the answer is the booking once the
 //! effect can be seen.
 
+use std::time::Duration;
+
 use axum::{extract::State, http::StatusCode};
 use bellhop_domain::{
     event::CommandRef,
     id::{BookingId, QuoteId},
     policy::{self, Terms, allowed_actions},
     service::{COMPLETED, Service},
-    status::{MOVES, Status, Trigger},
+    status::{MOVES, Status, Trigger, may},
     view::BookingView,
 };
 use bellhop_store::BookingRow;
 use bellhop_workflows::command::{self, Advance, Approve, Cancel, Decline, NOT_NEXT};
 use jiff::Timestamp;
 use serde::Deserialize;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     body::Body,
@@ -30,6 +33,10 @@ use crate::{
 
 /// How long a reason may be.
 const LONGEST_REASON: usize = 500;
+
+/// How long a workflow gets first to catch up with the journal, and at most at a time.
+const CATCHING_UP: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a booking is cancelled, and by which quote.
 #[derive(Debug, Deserialize)]
@@ -217,13 +224,7 @@ impl<'a> Order<'a> {
         let (api, id) = (self.api, self.row.id.clone());
         let mut watch = api.watch(&id);
         if let Some(command) = command {
-            // Before it is given: whoever dies now, it is given until it is answered.
-            let now = Timestamp::now();
-            api.store().put_command(&self.command.id, &id, &command, now).await?;
-            match api.give(&id, &self.command.id, command, deadline.0).await {
-                Ok(receipt) => self.check(&receipt.command)?,
-                Err(error) => self.not_given(error).await?,
-            }
+            self.give(command, deadline.0).await?;
         }
         let done = api.until(&mut watch, is_done, deadline.0).await?;
         let status = if done.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -233,6 +234,52 @@ impl<'a> Order<'a> {
         };
         let booking = Booking::of(&self.row, self.caller, Timestamp::now());
         Ok(Answer { status, is_replay: self.is_repeat, booking })
+    }
+
+    /// Gives the command, again for as long as the workflow refuses what the booking allows: its
+    /// last act is done, and it has not heard of that yet.
+    async fn give(&mut self, command: Command, deadline: Instant) -> Result<(), Problem> {
+        let (api, id) = (self.api, self.row.id.clone());
+        let mut pause = CATCHING_UP;
+        loop {
+            // Before it is given: whoever dies now, it is given until it is answered.
+            let now = Timestamp::now();
+            api.store().put_command(&self.command.id, &id, &command, now).await?;
+            let error = match api.give(&id, &self.command.id, command.clone(), deadline).await {
+                Ok(receipt) => return self.check(&receipt.command),
+                Err(error) => error,
+            };
+            if !matches!(error, NotDone::Refused(_)) {
+                return self.not_given(error).await;
+            }
+            self.row = visible(api, self.caller, &id).await?;
+            if !self.allows(&command) {
+                return self.not_given(error).await;
+            }
+            if Instant::now() + pause >= deadline {
+                let detail = "the booking has yet to catch up with itself: come back shortly";
+                return Err(Problem::new(Kind::Unavailable, detail).about(&id));
+            }
+            sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether the booking as it stands in the journal allows the command.
+    fn allows(&self, command: &Command) -> bool {
+        let (service, view) = (&self.row.plan.service, &self.row.view);
+        let role = self.caller.role;
+        match command {
+            Command::Cancel(Cancel { terms: Some(_), .. }) => {
+                may(view.status, Trigger::Cancel, role)
+            }
+            Command::Cancel(Cancel { caller, terms: None, .. }) => {
+                policy::cancellation(service, view, role, caller.at).is_some()
+            }
+            Command::Approve(_) => may(view.status, Trigger::Approve, role),
+            Command::Decline(_) => may(view.status, Trigger::Decline, role),
+            Command::Advance(Advance { to, .. }) => policy::may_advance(service, view, role, to),
+        }
     }
 
     /// Passes only if the command was accepted all the same, before.

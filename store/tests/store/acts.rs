@@ -1,7 +1,7 @@
 //! Acts answer their first outcome, whatever the world has come to.
 
 use bellhop_domain::{
-    act::{Assigned, Expiry, Firmed, Opened, Released},
+    act::{Assign, Assigned, Expiry, Firmed, Opened, Released},
     event::Event,
     status::Status,
 };
@@ -356,6 +356,32 @@ async fn a_service_that_holds_nothing_is_an_error_and_leaves_nothing() {
         let error = db.store.open_booking(&booking.open(), at(1)).await.unwrap_err();
         assert!(matches!(error, StoreError::NoHold(service) if service == "call-taxi"));
         assert_eq!(db.store.booking(&booking.id).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_came_before_an_assignment_is_journalled_with_it() {
+    on_both(async |db| {
+        let store = &db.store;
+        put(store, taxis("one", "com_a", 9_800, 1)).await;
+        let booking = Booking::new("1").opened(store).await;
+        store.firm_hold(&booking.firm(), at(2)).await.unwrap();
+        // The publisher was slower than the workflow.
+        let assign = Assign { events: vec![authorized(), approved()], ..booking.assign() };
+        let first = store.assign_from_hold(&assign, at(3)).await.unwrap();
+        let Assigned::Made { events, .. } = &first else { panic!("lost") };
+        let seqs: Vec<_> = events.iter().map(|it| (it.event.key.as_str(), it.seq)).collect();
+        let expected =
+            [("payment.authorized/1", 3), ("approval.granted/1", 4), ("assignment.made/1", 5)];
+        assert_eq!(seqs, expected);
+        assert_eq!(booking.status(store).await, Status::Confirmed);
+
+        // It comes late, and changes nothing.
+        let late = booking.append(&[approved()]);
+        assert_eq!(store.append_events(&late, at(4)).await.unwrap().last_seq, 5);
+        assert_eq!(store.assign_from_hold(&assign, at(5)).await.unwrap(), first);
+        assert_eq!(store.timeline(&booking.id).await.unwrap().len(), 5);
     })
     .await;
 }

@@ -34,7 +34,8 @@ pub struct Delivered {
 
 #[activity_definitions]
 impl Notifications {
-    /// Sends the due messages of a shard, in order per booking, until none is due or 500 are done.
+    /// Sends the due messages of a shard, in order per booking, until none has been due for 2 s or 500
+    /// are done.
     ///
     /// A repeat goes on where the first stopped: each message has its outcome stored as it is sent.
     #[activity(name = "notifications.deliver")]

@@ -1,0 +1,80 @@
+//! Users who do not give up: each repeats a request under its key until it is answered, whatever
+//! died meanwhile, and wherever Bellhop came up again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use bellhop_tests::{
+    desk::{Answer, Desk},
+    stack::{Access, PATIENCE, Stack},
+};
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// All users of a stack; a clone is the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Users(watch::Receiver<Access>);
+
+/// Tells the users where Bellhop is now.
+pub(crate) type Sign = watch::Sender<Access>;
+
+impl Users {
+    /// Users of a stack that may be started again.
+    pub(crate) fn of(stack: &Stack) -> (Sign, Self) {
+        let (sign, access) = watch::channel(Access::clone(stack));
+        (sign, Self(access))
+    }
+
+    /// The way into Bellhop, where it is now.
+    pub(crate) fn access(&self) -> Access {
+        self.0.borrow().clone()
+    }
+
+    /// The desk, where it is now.
+    pub(crate) fn desk(&self, token: &str) -> Desk {
+        self.access().desk(token)
+    }
+
+    /// Posts under `key` until there is an answer that settles it.
+    pub(crate) async fn post(
+        &self,
+        token: &str,
+        path: &str,
+        key: &str,
+        body: Value,
+    ) -> anyhow::Result<Answer> {
+        self.again(
+            |desk| {
+                let (desk, path, key, body) = (desk, path.to_owned(), key.to_owned(), body.clone());
+                async move { desk.post_as(&path, &key, body).await }
+            },
+            token,
+        )
+        .await
+    }
+
+    /// Reads until there is an answer.
+    pub(crate) async fn get(&self, token: &str, path: &str) -> anyhow::Result<Answer> {
+        self.again(|desk| async move { desk.get(path).await }, token).await
+    }
+
+    async fn again<F>(&self, ask: impl Fn(Desk) -> F, token: &str) -> anyhow::Result<Answer>
+    where
+        F: Future<Output = anyhow::Result<Answer>>,
+    {
+        let started = Instant::now();
+        loop {
+            let answer = ask(self.desk(token)).await;
+            match answer {
+                Ok(answer) if settles(answer.status) => return Ok(answer),
+                answer => ensure!(started.elapsed() < 2 * PATIENCE, "never settled: {answer:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Whether the caller knows now what became of the request.
+fn settles(status: u16) -> bool {
+    !matches!(status, 202 | 429 | 500..)
+}

@@ -1,0 +1,275 @@
+//! What the tests share: one running Bellhop, and taxis that no other test counts.
+
+use anyhow::ensure;
+use bellhop_tests::{
+    desk::{Answer, Desk, a_taxi, new_key},
+    stack::{Access, Options, Stack, eventually},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::PROGRAM;
+
+/// The service that ships.
+pub(crate) const CALL_TAXI: &str = include_str!("../../../services/call-taxi.toml");
+
+/// The company whose manager is `dev-manager` and that has no taxis but those of the tests.
+pub(crate) const OURS: &str = "com_hangang";
+
+/// Everybody who has a token.
+pub(crate) struct People {
+    pub(crate) kim: Desk,
+    pub(crate) lee: Desk,
+    pub(crate) manager: Desk,
+    pub(crate) driver: Desk,
+    pub(crate) operator: Desk,
+}
+
+impl People {
+    pub(crate) fn of(bellhop: &Access) -> Self {
+        Self {
+            kim: bellhop.desk("dev-customer"),
+            lee: bellhop.desk("dev-customer-lee"),
+            manager: bellhop.desk("dev-manager"),
+            driver: bellhop.desk("dev-driver"),
+            operator: bellhop.desk("dev-operator"),
+        }
+    }
+}
+
+/// The Bellhop that all tests share who leave its partners and settings alone. It ends with the
+/// test process.
+pub(crate) async fn bellhop() -> anyhow::Result<(Access, People)> {
+    static SHARED: OnceCell<Stack> = OnceCell::const_new();
+    let start = || Stack::start_with(PROGRAM, Options { services: services(), ..Options::default() });
+    let bellhop = SHARED.get_or_try_init(start).await?.again()?;
+    let people = People::of(&bellhop);
+    Ok((bellhop, people))
+}
+
+/// The service that ships, and variants of it that go where it goes only after half an hour.
+pub(crate) fn services() -> Vec<(&'static str, String)> {
+    let hasty = variant("hasty-taxi", &[("deadline = \"30m\"", "deadline = \"700ms\"")]);
+    vec![("call-taxi.toml", CALL_TAXI.to_owned()), ("hasty-taxi.toml", hasty)]
+}
+
+/// The service that ships under another id, with other words in some places.
+pub(crate) fn variant(id: &str, changes: &[(&str, &str)]) -> String {
+    let id = format!("id = \"{id}\"");
+    let changes = [("id = \"call-taxi\"", id.as_str())].into_iter().chain(changes.iter().copied());
+    changes.fold(CALL_TAXI.to_owned(), |text, (from, to)| {
+        assert_eq!(text.matches(from).count(), 1, "{from} is there once");
+        text.replace(from, to)
+    })
+}
+
+/// A company's taxis of a grade that is only this test's.
+#[derive(Clone)]
+pub(crate) struct Fleet {
+    operator: Desk,
+    pub(crate) id: String,
+    pub(crate) grade: String,
+    pub(crate) company: String,
+}
+
+impl Fleet {
+    /// Registers taxis of a new grade.
+    pub(crate) async fn register(
+        bellhop: &Access,
+        company: &str,
+        price: i64,
+        capacity: u32,
+    ) -> anyhow::Result<Self> {
+        let operator = bellhop.desk("dev-operator");
+        Self::of_grade(operator, new_key(), company, price, capacity).await
+    }
+
+    /// Taxis at 9,800 won of the company whose manager is `dev-manager`.
+    pub(crate) async fn ours(bellhop: &Access, capacity: u32) -> anyhow::Result<Self> {
+        Self::register(bellhop, OURS, 9_800, capacity).await
+    }
+
+    /// Taxis of the same grade that another company has.
+    pub(crate) async fn also(
+        &self,
+        company: &str,
+        price: i64,
+        capacity: u32,
+    ) -> anyhow::Result<Self> {
+        let (operator, grade) = (self.operator.clone(), self.grade.clone());
+        Self::of_grade(operator, grade, company, price, capacity).await
+    }
+
+    async fn of_grade(
+        operator: Desk,
+        grade: String,
+        company: &str,
+        price: i64,
+        capacity: u32,
+    ) -> anyhow::Result<Self> {
+        let (id, company) = (format!("taxi-{}", new_key()), company.to_owned());
+        let fleet = Self { operator, id, grade, company };
+        let put = fleet.put(&fleet.operator, fleet.offer(price, capacity)).await?;
+        ensure!(put.status == 201, "the taxis are registered: {put:?}");
+        Ok(fleet)
+    }
+
+    /// What the company says of its taxis.
+    pub(crate) fn offer(&self, price: i64, capacity: u32) -> Value {
+        json!({
+            "company": self.company,
+            "grade": self.grade,
+            "name": "한강 택시",
+            "price": {"minor": price, "currency": "KRW"},
+            "capacity": capacity,
+        })
+    }
+
+    /// Registers the taxis anew, as somebody.
+    pub(crate) async fn put(&self, desk: &Desk, offer: Value) -> anyhow::Result<Answer> {
+        desk.put(&format!("/taxis/{}", self.id), offer).await
+    }
+
+    /// A request for one of these taxis, of any company.
+    pub(crate) fn request(&self, token: &str) -> Value {
+        let mut request = a_taxi(token);
+        request["options"]["grade"] = json!(self.grade);
+        request
+    }
+
+    /// Reserves one, and answers the booking's id.
+    pub(crate) async fn reserve(&self, desk: &Desk) -> anyhow::Result<String> {
+        accepted(desk, self.request("tok_ok")).await
+    }
+
+    /// Reserves one and has it approved.
+    pub(crate) async fn confirmed(&self, desk: &Desk) -> anyhow::Result<String> {
+        let id = self.reserve(desk).await?;
+        approve(&self.operator, &id).await?;
+        Ok(id)
+    }
+
+    /// How many are held, taken and free.
+    pub(crate) async fn stock(&self) -> anyhow::Result<(i64, i64, i64)> {
+        let taxi = self.operator.get(&format!("/taxis/{}", self.id)).await?.body;
+        let count = |name: &str| taxi[name].as_i64().unwrap_or(-1);
+        Ok((count("held"), count("taken"), count("free")))
+    }
+
+    /// Waits until so many are held, taken and free.
+    pub(crate) async fn until_stock(&self, wanted: (i64, i64, i64)) -> anyhow::Result<()> {
+        eventually(&format!("a stock of {wanted:?}"), async || {
+            Ok((self.stock().await? == wanted).then_some(()))
+        })
+        .await
+    }
+}
+
+/// Books what has to be accepted, and answers the booking's id.
+pub(crate) async fn accepted(desk: &Desk, request: Value) -> anyhow::Result<String> {
+    let answer = desk.book(request).await?;
+    ensure!(answer.status == 201, "the booking is accepted: {answer:?}");
+    answer.id()
+}
+
+/// Approves what has to be confirmed by it.
+pub(crate) async fn approve(desk: &Desk, id: &str) -> anyhow::Result<Value> {
+    let answer = desk.post(&format!("/approvals/{id}/approve"), json!({})).await?;
+    ensure!(answer.status == 200 && answer.body["status"] == "confirmed", "{answer:?}");
+    Ok(answer.body)
+}
+
+/// Declines a booking, or tries to.
+pub(crate) async fn decline(desk: &Desk, id: &str) -> anyhow::Result<Answer> {
+    desk.post(&format!("/approvals/{id}/decline"), json!({"reason": "no driver"})).await
+}
+
+/// Cancels a booking, or tries to.
+pub(crate) async fn cancel(desk: &Desk, id: &str) -> anyhow::Result<Answer> {
+    desk.post(&format!("/bookings/{id}/cancel"), json!({"reason": "changed_plans"})).await
+}
+
+/// Brings a booking to a stage, or tries to.
+pub(crate) async fn advance(desk: &Desk, id: &str, to: &str) -> anyhow::Result<Answer> {
+    desk.post(&format!("/bookings/{id}/advance"), json!({ "to": to })).await
+}
+
+/// What the payment provider has for a booking: reservations and charges, refusals left out.
+pub(crate) async fn payments(bellhop: &Access, id: &str) -> anyhow::Result<Vec<Value>> {
+    entries(bellhop, "payments", id).await
+}
+
+/// What the messaging gateway was given for a booking, in the order in which it came.
+pub(crate) async fn sent(bellhop: &Access, id: &str) -> anyhow::Result<Vec<Value>> {
+    entries(bellhop, "messages", id).await
+}
+
+/// What the partners' books say of a booking.
+pub(crate) async fn entries(
+    bellhop: &Access,
+    what: &str,
+    id: &str,
+) -> anyhow::Result<Vec<Value>> {
+    let ledger = bellhop.ledger().await?;
+    let all = ledger[what].as_array().cloned().unwrap_or_default();
+    Ok(all.into_iter().filter(|it| it["reference"] == id).collect())
+}
+
+/// How often the partners were called for something.
+pub(crate) async fn calls(bellhop: &Access, operation: &str) -> anyhow::Result<u64> {
+    Ok(bellhop.ledger().await?["calls"][operation].as_u64().unwrap_or_default())
+}
+
+/// Waits until the customer was sent the messages of these states, all of them delivered, and
+/// answers how the API shows them.
+pub(crate) async fn told(
+    bellhop: &Access,
+    id: &str,
+    states: &[&str],
+) -> anyhow::Result<Vec<Value>> {
+    let operator = bellhop.desk("dev-operator");
+    eventually(&format!("{id} told of {states:?}"), async || {
+        let messages = operator.get(&format!("/bookings/{id}/messages")).await?;
+        let messages = messages.body["messages"].as_array().cloned().unwrap_or_default();
+        let is_told = words(&messages, "template") == states
+            && messages.iter().all(|it| it["status"] == "delivered");
+        Ok(is_told.then_some(messages))
+    })
+    .await
+}
+
+/// One member of each.
+pub(crate) fn words<'a>(values: &'a [Value], member: &str) -> Vec<&'a str> {
+    values.iter().map(|it| it[member].as_str().unwrap_or_default()).collect()
+}
+
+/// A booking's timeline.
+pub(crate) async fn timeline(desk: &Desk, id: &str) -> anyhow::Result<Vec<Value>> {
+    let answer = desk.get(&format!("/bookings/{id}/timeline")).await?;
+    ensure!(answer.status == 200, "the timeline can be read: {answer:?}");
+    Ok(answer.body["events"].as_array().cloned().unwrap_or_default())
+}
+
+/// All items of a list, page by page, with `limit` on a page.
+pub(crate) async fn pages(desk: &Desk, path: &str, limit: usize) -> anyhow::Result<Vec<Value>> {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let (mut items, mut cursor) = (vec![], String::new());
+    loop {
+        let page = desk.get(&format!("{path}{joint}limit={limit}{cursor}")).await?;
+        ensure!(page.status == 200, "the page can be read: {page:?}");
+        let found = page.body["items"].as_array().cloned().unwrap_or_default();
+        ensure!(found.len() <= limit, "a page of {limit} has {}", found.len());
+        items.extend(found);
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// Asks at the API's address, without a token.
+pub(crate) async fn knock(bellhop: &Access, method: Method, path: &str) -> anyhow::Result<u16> {
+    let answer = bellhop.http.request(method, format!("{}{path}", bellhop.api())).send().await?;
+    Ok(answer.status().as_u16())
+}
