@@ -195,7 +195,8 @@ impl Engine {
         deadline: Instant,
     ) -> Result<Receipt, NotDone> {
         let handle = self.handle(Booking::run, id);
-        let within = self.within(deadline);
+        // Not cut short: a worker that died with a task is missed after Temporal's 10 s.
+        let within = deadline.saturating_duration_since(Instant::now()).max(SHORTEST_CALL);
         let options = WorkflowExecuteUpdateOptions::builder()
             .update_id(update_id.to_owned())
             .rpc_options(no_retries(within))

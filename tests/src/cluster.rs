@@ -116,6 +116,8 @@ impl Cluster {
     /// Waits until a process has ended; answers its exit code.
     pub async fn ended(&mut self, name: &str) -> anyhow::Result<Option<i32>> {
         let mut process = self.processes.remove(name).context("it was started")?;
+        // Waiting would close it, and end a process that is about to die of something else.
+        let _lifeline = process.child.stdin.take();
         let ended = tokio::time::timeout(crate::stack::PATIENCE, process.child.wait()).await;
         Ok(ended.context("it ends in time")??.code())
     }

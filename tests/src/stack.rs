@@ -111,6 +111,8 @@ impl Stack {
 
     /// Waits until the process has ended by itself: a deadly fault was met.
     pub async fn died(&mut self) -> anyhow::Result<()> {
+        // Waiting would close it, and end a process that is about to die of something else.
+        let _lifeline = self.child.stdin.take();
         tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it is still alive")??;
         Ok(())
     }

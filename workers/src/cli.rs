@@ -179,6 +179,7 @@ async fn serve_api(role: ApiRole, interceptor: Option<Interceptor>) -> anyhow::R
     let services = services::load(role.services.services_dir.as_deref())?;
     let listener = api::bind(role.api.listen, "BELLHOP_LISTEN").await?;
     let hands = role.shared.open(interceptor).await?;
+    hands.join(Queue::Bookings).await?;
     let api = bellhop_api::Api::new(
         hands.store.clone(),
         hands.client.clone(),
@@ -206,6 +207,7 @@ async fn serve_worker(role: WorkerRole, interceptor: Option<Interceptor>) -> any
     let stop = stop::on_signal()?;
     let listener = api::bind(role.health_listen, "BELLHOP_HEALTH_LISTEN").await?;
     let hands = role.shared.open(interceptor).await?;
+    hands.join(role.queue).await?;
     let done = tokio_util::sync::CancellationToken::new();
     let working = async {
         hands.serve(role.queue, stop.clone()).await?;

@@ -183,6 +183,7 @@ async fn serve(
         args.drain.drain,
         interceptor,
     )?;
+    hands.join(Queue::Bookings).await?;
     let api = Api::new(
         store.clone(),
         client.clone(),
@@ -194,8 +195,9 @@ async fn serve(
 
     // Each part is stopped once those that need it have ended.
     let (workers_stop, partners_stop) = (CancellationToken::new(), CancellationToken::new());
+    let serving = stop.clone();
     let api = async {
-        api::serve(api, doors.api, args.drain.drain, stop).await?;
+        api::serve(api, doors.api, args.drain.drain, serving).await?;
         workers_stop.cancel();
         Ok(())
     };
@@ -222,8 +224,10 @@ async fn serve(
         pid: std::process::id(),
     };
     let tell = async {
-        places.ready().await?;
-        places.tell(args.ephemeral);
+        tokio::select! {
+            () = places.ready() => places.tell(args.ephemeral),
+            () = stop.cancelled() => {}
+        }
         Ok(())
     };
     tokio::select! {
@@ -246,13 +250,10 @@ struct Places {
 
 impl Places {
     /// Waits until the API says that it is ready.
-    async fn ready(&self) -> anyhow::Result<()> {
+    async fn ready(&self) {
         let http = reqwest::Client::new();
         let url = format!("{}/readyz", self.api);
-        loop {
-            if http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
+        while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }

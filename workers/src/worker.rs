@@ -122,16 +122,30 @@ impl Hands {
         })
     }
 
+    /// Joins the workers of a queue; called before the process says that it is ready.
+    ///
+    /// # Errors
+    /// The bookings queue is served with other inline families, or any database error.
+    pub async fn join(&self, queue: Queue) -> anyhow::Result<()> {
+        if queue == Queue::Bookings {
+            let families = self.inline.to_string();
+            self.store.claim_queue(&self.bookings_queue, &families).await.with_context(|| {
+                format!(
+                    "this worker would carry \"{families}\" inline on the queue {}: give it the \
+                     families of the others (BELLHOP_INLINE), or a queue of its own \
+                     (BELLHOP_BOOKINGS_QUEUE)",
+                    self.bookings_queue
+                )
+            })?;
+        }
+        Ok(())
+    }
+
     /// Serves a queue until `stop`, then finishes what runs.
     ///
     /// # Errors
-    /// Another deployment serves the bookings queue with other inline families, or Temporal refuses
-    /// the worker.
+    /// Temporal refuses the worker.
     pub async fn serve(&self, queue: Queue, stop: CancellationToken) -> anyhow::Result<()> {
-        if queue == Queue::Bookings {
-            let families = self.inline.to_string();
-            self.store.claim_queue(&self.bookings_queue, &families).await?;
-        }
         let mut worker = Worker::new(&self.runtime, self.client.clone(), self.options(queue)?)
             .map_err(|error| anyhow::anyhow!("the {queue} worker cannot be made: {error}"))?;
         let shutdown = worker.shutdown_handle();

@@ -70,6 +70,8 @@ async fn while_the_breaker_is_open_nothing_is_begun() {
     let delay = stage.authorize().await.unwrap_err().delay.unwrap();
     assert!(delay > Duration::from_secs(3) && delay <= Duration::from_secs(5), "{delay:?}");
     assert_eq!(stage.partner.calls().await.len(), 1);
+    let attempts = stage.db.store.attempts_of(&booking()).await.unwrap();
+    assert_eq!(attempts.len(), 1, "{attempts:?}");
 }
 
 #[tokio::test]

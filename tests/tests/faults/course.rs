@@ -1,6 +1,6 @@
 //! The courses that a booking can take, driven from outside, and what must be true at their ends.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use bellhop_store::shard;
@@ -14,7 +14,11 @@ use bellhop_workflows::{
     messages,
 };
 use serde_json::{Value, json};
-use temporalio_client::{Client, WorkflowGetResultOptions};
+use temporalio_client::{
+    Client, UntypedWorkflow, WorkflowDescribeOptions, WorkflowExecutionStatus,
+    WorkflowGetResultOptions, errors::WorkflowInteractionError,
+};
+use tokio::time::timeout;
 
 use crate::users::Users;
 
@@ -222,10 +226,21 @@ pub(crate) async fn outcome_of(users: &Users, id: &str) -> anyhow::Result<Outcom
         let Ok(client) = history::connect(users.access().temporal()).await else { return Ok(None) };
         let handle = client.get_workflow_handle::<Booking>(id);
         let ended = handle.get_result(WorkflowGetResultOptions::default());
-        Ok(tokio::time::timeout(std::time::Duration::from_secs(5), ended)
-            .await
-            .ok()
-            .and_then(Result::ok))
+        Ok(timeout(Duration::from_secs(5), ended).await.ok().and_then(Result::ok))
+    })
+    .await
+}
+
+/// Waits until a workflow is not running.
+pub(crate) async fn ended(users: &Users, workflow: &str) -> anyhow::Result<()> {
+    eventually(&format!("{workflow} has ended"), async || {
+        let Ok(client) = history::connect(users.access().temporal()).await else { return Ok(None) };
+        let handle = client.get_workflow_handle::<UntypedWorkflow>(workflow);
+        Ok(match handle.describe(WorkflowDescribeOptions::default()).await {
+            Ok(it) => (it.status() != WorkflowExecutionStatus::Running).then_some(()),
+            Err(WorkflowInteractionError::NotFound(_)) => Some(()),
+            Err(_) => None,
+        })
     })
     .await
 }

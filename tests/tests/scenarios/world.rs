@@ -67,7 +67,7 @@ pub(crate) fn variant(id: &str, changes: &[(&str, &str)]) -> String {
 /// A company's taxis of a grade that is only this test's.
 #[derive(Clone)]
 pub(crate) struct Fleet {
-    operator: Desk,
+    pub(crate) operator: Desk,
     pub(crate) id: String,
     pub(crate) grade: String,
     pub(crate) company: String,
