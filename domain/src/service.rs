@@ -196,7 +196,7 @@ pub const COMPLETED: &str = "completed";
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidService {
     /// The text is no TOML or does not fit the format.
-    #[error("{file}: {source}")]
+    #[error("{file} does not fit the format of service files")]
     Format {
         /// The file.
         file: String,
@@ -365,7 +365,9 @@ mod tests {
         let refused = |from: &str, to: &str, expected: &[&str]| {
             let text = CALL_TAXI.replace(from, to);
             assert_ne!(text, CALL_TAXI, "{from} is in the file");
-            let error = Service::parse("taxi.toml", &text).map(|_| ()).unwrap_err().to_string();
+            let error = Service::parse("taxi.toml", &text).unwrap_err();
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            let error = format!("{error}: {}", source.unwrap_or_default());
             for part in expected {
                 assert!(error.contains(part), "{error:?} names {part:?}");
             }

@@ -37,3 +37,11 @@ pub fn activities(history: &[HistoryEvent]) -> Vec<String> {
     };
     history.iter().filter_map(name).collect()
 }
+
+/// How many activities of a history were done on a queue.
+pub fn completed(history: &[HistoryEvent]) -> usize {
+    let is_completed = |it: &&HistoryEvent| {
+        matches!(&it.attributes, Some(Attributes::ActivityTaskCompletedEventAttributes(_)))
+    };
+    history.iter().filter(is_completed).count()
+}

@@ -1,2 +1,75 @@
-//! Every activity × death before and after it: the process and the engine are gone, and everything
-//! goes on from what they left.
+//! Every activity × death before and after it, on every course: the process and the engine are gone,
+//! and everything goes on from what they left.
+
+use std::{collections::BTreeMap, pin::pin};
+
+use anyhow::{Context as _, ensure};
+use bellhop_tests::{
+    faults::Fault,
+    stack::{Access, Options, Stack},
+};
+use futures::future::try_join_all;
+
+use crate::{
+    PROGRAM,
+    course::{Course, quick},
+    sweep::{Case, DELIVERY, Normal, stock_up, undisturbed},
+    users::{Sign, Users},
+};
+
+#[tokio::test]
+async fn every_activity_may_be_met_by_death() -> anyhow::Result<()> {
+    dying(Fault::DieBefore).await
+}
+
+#[tokio::test]
+async fn every_activity_may_be_followed_by_death() -> anyhow::Result<()> {
+    dying(Fault::DieAfter).await
+}
+
+async fn dying(fault: Fault) -> anyhow::Result<()> {
+    let mut stack = Stack::start_with(PROGRAM, Options { keep_data: true, ..quick()? }).await?;
+    let (sign, users) = Users::of(&stack);
+    stock_up(&users).await?;
+    let normal = undisturbed(&users).await?;
+    let (deliveries, acts): (Vec<_>, Vec<_>) =
+        Case::all(&normal, &[(fault, 1)])?.into_iter().partition(|it| it.activity == DELIVERY);
+    for cases in [acts, deliveries] {
+        let deaths = outlive(&mut stack, &sign, run_all(&cases, &users, &normal)).await?;
+        ensure!(deaths > 0, "somebody was to die");
+    }
+    stack.assert_invariants().await?;
+    stack.judge_remains().await
+}
+
+async fn run_all(
+    cases: &[Case],
+    users: &Users,
+    normal: &BTreeMap<Course, Normal>,
+) -> anyhow::Result<()> {
+    let runs = cases.iter().map(async |case| {
+        let ran = case.run(users, &normal[&case.course]).await;
+        ran.with_context(|| format!("{case:?}"))
+    });
+    try_join_all(runs).await?;
+    Ok(())
+}
+
+/// Starts Bellhop again whenever it has died, until the work is done. Answers how often.
+pub(crate) async fn outlive(
+    stack: &mut Stack,
+    sign: &Sign,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<u32> {
+    let mut work = pin!(work);
+    let mut deaths = 0;
+    loop {
+        tokio::select! {
+            done = &mut work => return done.map(|()| deaths),
+            ended = stack.ended() => ended?,
+        }
+        deaths += 1;
+        stack.restart().await?;
+        sign.send_replace(Access::clone(stack));
+    }
+}

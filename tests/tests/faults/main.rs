@@ -8,6 +8,7 @@ mod course;
 mod deaths;
 mod sweep;
 mod users;
+mod world;
 
 /// Bellhop, as the tests run it.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bellhop-under-test");

@@ -97,9 +97,26 @@ async fn events_of(users: &Users, id: &str) -> anyhow::Result<Vec<String>> {
 }
 
 impl Case {
+    /// Every activity of every course with each of these faults, so many times.
+    pub(crate) fn all(
+        normal: &BTreeMap<Course, Normal>,
+        faults: &[(Fault, u32)],
+    ) -> anyhow::Result<Vec<Self>> {
+        let mut taken = BTreeSet::new();
+        let mut cases = vec![];
+        for (course, normal) in normal {
+            for activity in &normal.activities {
+                for (fault, times) in faults {
+                    cases.push(Self::new(*course, activity, *fault, *times, &mut taken)?);
+                }
+            }
+        }
+        Ok(cases)
+    }
+
     /// A case, under a key of its own. Deliveries are shared by the bookings of a shard: each such
-    /// case gets a shard that is not in `taken`, as long as there is one.
-    pub(crate) fn new(
+    /// case gets a shard that is not in `taken`.
+    fn new(
         course: Course,
         activity: &str,
         fault: Fault,
@@ -112,6 +129,8 @@ impl Case {
                 key = new_key();
             }
         }
+        // A delivery is retried at its own, slower pace.
+        let times = if activity == DELIVERY { times.min(2) } else { times };
         Ok(Self { course, activity: activity.to_owned(), fault, times, key })
     }
 
@@ -145,7 +164,8 @@ impl Case {
         Ok(())
     }
 
-    async fn run(&self, users: &Users, normal: &Normal) -> anyhow::Result<()> {
+    /// Runs it, and judges it.
+    pub(crate) async fn run(&self, users: &Users, normal: &Normal) -> anyhow::Result<()> {
         self.put(users).await?;
         self.course.run(users, &self.key, self.course.request()).await?;
         self.check(users, normal).await?;
@@ -177,17 +197,8 @@ async fn every_activity_may_be_refused_or_lose_its_answer() -> anyhow::Result<()
     let (_sign, users) = Users::of(&stack);
     stock_up(&users).await?;
     let normal = undisturbed(&users).await?;
-    let mut taken = BTreeSet::new();
-    let mut cases = vec![];
-    for (course, normal) in &normal {
-        for activity in &normal.activities {
-            for fault in Fault::SURVIVED {
-                cases.push(Case::new(*course, activity, fault, 1, &mut taken)?);
-            }
-            let times = if activity == DELIVERY { 2 } else { LASTING };
-            cases.push(Case::new(*course, activity, Fault::Refuse, times, &mut taken)?);
-        }
-    }
+    let faults = [(Fault::Refuse, 1), (Fault::LoseAnswer, 1), (Fault::Refuse, LASTING)];
+    let cases = Case::all(&normal, &faults)?;
     // Deliveries are shared: theirs have the shards to themselves.
     let (deliveries, acts): (Vec<_>, Vec<_>) =
         cases.into_iter().partition(|it| it.activity == DELIVERY);

@@ -42,7 +42,8 @@ impl People {
 /// test process.
 pub(crate) async fn bellhop() -> anyhow::Result<(Access, People)> {
     static SHARED: OnceCell<Stack> = OnceCell::const_new();
-    let start = || Stack::start_with(PROGRAM, Options { services: services(), ..Options::default() });
+    let start =
+        || Stack::start_with(PROGRAM, Options { services: services(), ..Options::default() });
     let bellhop = SHARED.get_or_try_init(start).await?.again()?;
     let people = People::of(&bellhop);
     Ok((bellhop, people))
@@ -206,11 +207,7 @@ pub(crate) async fn sent(bellhop: &Access, id: &str) -> anyhow::Result<Vec<Value
 }
 
 /// What the partners' books say of a booking.
-pub(crate) async fn entries(
-    bellhop: &Access,
-    what: &str,
-    id: &str,
-) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn entries(bellhop: &Access, what: &str, id: &str) -> anyhow::Result<Vec<Value>> {
     let ledger = bellhop.ledger().await?;
     let all = ledger[what].as_array().cloned().unwrap_or_default();
     Ok(all.into_iter().filter(|it| it["reference"] == id).collect())

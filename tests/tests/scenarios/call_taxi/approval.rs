@@ -150,7 +150,8 @@ async fn call_taxi_13_reservations_are_taken_while_the_manager_is_away() -> anyh
 /// call-taxi 13: the assignment is down; what is approved waits, more is taken, and all of it goes
 /// on when the assignment is back.
 #[tokio::test]
-async fn call_taxi_13_what_is_approved_waits_for_an_assignment_that_is_down() -> anyhow::Result<()> {
+async fn call_taxi_13_what_is_approved_waits_for_an_assignment_that_is_down() -> anyhow::Result<()>
+{
     let (bellhop, people) = bellhop().await?;
     let fleet = Fleet::ours(&bellhop, 3).await?;
     let id = fleet.reserve(&people.kim).await?;

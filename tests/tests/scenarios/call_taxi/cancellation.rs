@@ -171,7 +171,10 @@ async fn call_taxi_08_a_cancelled_reservation_stays_in_the_history() -> anyhow::
     );
     let booking = people.kim.booking(&id).await?;
     assert_eq!(booking["status_text"]["ko"], "취소됨");
-    assert_eq!((&booking["amount"]["minor"], &booking["payment"]["captured"]), (&json!(9_800), &json!(9_800)));
+    assert_eq!(
+        (&booking["amount"]["minor"], &booking["payment"]["captured"]),
+        (&json!(9_800), &json!(9_800))
+    );
     for list in ["/customers/cus_kim/bookings", "/bookings?status=cancelled"] {
         let listed = pages(&people.kim, list, 100).await?;
         assert!(words(&listed, "id").contains(&id.as_str()), "{list}");

@@ -21,12 +21,18 @@ async fn call_taxi_01_the_cheapest_company_serves_unless_one_is_named() -> anyho
 
     let id = cheap.reserve(&people.kim).await?;
     let booking = people.kim.booking(&id).await?;
-    assert_eq!((&booking["amount"]["minor"], &booking["company"]), (&json!(9_100), &json!("com_cheap")));
+    assert_eq!(
+        (&booking["amount"]["minor"], &booking["company"]),
+        (&json!(9_100), &json!("com_cheap"))
+    );
 
     // The cheapest has none left: the cheapest that has one.
     let id = cheap.reserve(&people.kim).await?;
     let booking = people.kim.booking(&id).await?;
-    assert_eq!((&booking["amount"]["minor"], &booking["company"]), (&json!(12_000), &json!("com_dear")));
+    assert_eq!(
+        (&booking["amount"]["minor"], &booking["company"]),
+        (&json!(12_000), &json!("com_dear"))
+    );
 
     // Who names a company gets no other.
     named["options"]["company"] = json!(cheap.company);
@@ -64,7 +70,10 @@ async fn call_taxi_01_a_grade_that_nobody_offers_is_refused() -> anyhow::Result<
     elsewhere.assert_problem(422, "not_offered");
     for refused in [unknown, elsewhere] {
         let booking = people.kim.booking(&refused.id()?).await?;
-        assert_eq!((&booking["status"], &booking["code"]), (&json!("rejected"), &json!("not_offered")));
+        assert_eq!(
+            (&booking["status"], &booking["code"]),
+            (&json!("rejected"), &json!("not_offered"))
+        );
         assert!(payments(&bellhop, &refused.id()?).await?.is_empty());
     }
     let missing = with(json!({})).await?;

@@ -23,7 +23,10 @@ async fn call_taxi_02_who_reserves_hears_that_it_is_paid() -> anyhow::Result<()>
     assert_eq!(answer.body["payment"], paid);
     let payments = payments(&bellhop, &answer.id()?).await?;
     assert_eq!(payments.len(), 1);
-    assert_eq!((&payments[0]["status"], &payments[0]["captured"]), (&json!("authorized"), &json!(0)));
+    assert_eq!(
+        (&payments[0]["status"], &payments[0]["captured"]),
+        (&json!("authorized"), &json!(0))
+    );
     assert_eq!(payments[0]["amount"], json!({"minor": 9_800, "currency": "KRW"}));
     Ok(())
 }
@@ -37,7 +40,10 @@ async fn call_taxi_02_a_declined_payment_reserves_nothing() -> anyhow::Result<()
     refused.assert_problem(402, "payment_declined");
     let id = refused.id()?;
     let booking = people.kim.booking(&id).await?;
-    assert_eq!((&booking["status"], &booking["code"]), (&json!("rejected"), &json!("payment_declined")));
+    assert_eq!(
+        (&booking["status"], &booking["code"]),
+        (&json!("rejected"), &json!("payment_declined"))
+    );
     assert_eq!(booking["payment"], json!({"status": "declined", "captured": 0, "refunded": 0}));
     fleet.until_stock((0, 0, 1)).await?;
     assert!(payments(&bellhop, &id).await?.is_empty());
@@ -127,7 +133,7 @@ fn hurried() -> Options {
 }
 
 /// Books until it is not put off: a provider that does not answer is soon known to be away.
-async fn unless_away<F>(mut book: impl FnMut() -> F) -> anyhow::Result<Answer>
+async fn unless_away<F>(book: impl Fn() -> F) -> anyhow::Result<Answer>
 where
     F: Future<Output = anyhow::Result<Answer>>,
 {

@@ -66,7 +66,10 @@ async fn call_taxi_11_nobody_registers_for_another_company() -> anyhow::Result<(
     moved.assert_problem(422, "invalid_request");
     for fleet in [&ours, &theirs] {
         let taxi = people.kim.get(&format!("/taxis/{}", fleet.id)).await?.body;
-        assert_eq!((&taxi["company"], &taxi["price"]["minor"]), (&json!(fleet.company), &json!(9_800)));
+        assert_eq!(
+            (&taxi["company"], &taxi["price"]["minor"]),
+            (&json!(fleet.company), &json!(9_800))
+        );
     }
     people.kim.get("/taxis/none").await?.assert_problem(404, "not_found");
     Ok(())

@@ -85,7 +85,13 @@ async fn common_03_every_answer_has_an_id() -> anyhow::Result<()> {
 async fn common_03_log_lines_name_the_booking_and_nothing_personal() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
     let log = folder.path().join("log");
-    let settings = [("BELLHOP_LOG", "json"), ("RUST_LOG", "bellhop=debug,bellhop_api=debug,bellhop_activities=debug,bellhop_workers=debug,bellhop_workflows=debug,bellhop_store=debug,warn")];
+    let settings = [
+        ("BELLHOP_LOG", "json"),
+        (
+            "RUST_LOG",
+            "bellhop=debug,bellhop_api=debug,bellhop_activities=debug,bellhop_workers=debug,bellhop_workflows=debug,bellhop_store=debug,warn",
+        ),
+    ];
     let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
     let options = Options { settings, log: Some(log.clone()), ..Options::default() };
     let bellhop = Stack::start_with(PROGRAM, options).await?;
@@ -100,7 +106,8 @@ async fn common_03_log_lines_name_the_booking_and_nothing_personal() -> anyhow::
 
     let lines = eventually("log lines of the API and of the deliveries", async || {
         let text = std::fs::read_to_string(&log)?;
-        let lines: Vec<Value> = text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+        let lines: Vec<Value> =
+            text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
         let about: Vec<Value> = lines.into_iter().filter(|it| is_about(it, &id)).collect();
         let parts = words(&about, "target");
         let has = |part: &str| parts.iter().any(|it| it.starts_with(part));

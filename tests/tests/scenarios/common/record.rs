@@ -65,7 +65,8 @@ async fn common_02_the_timeline_tells_who_did_what_and_when() -> anyhow::Result<
 async fn common_02_the_timeline_tells_why() -> anyhow::Result<()> {
     let (bellhop, people) = bellhop().await?;
     let fleet = Fleet::ours(&bellhop, 3).await?;
-    let (cancelled, declined) = (fleet.reserve(&people.kim).await?, fleet.reserve(&people.kim).await?);
+    let (cancelled, declined) =
+        (fleet.reserve(&people.kim).await?, fleet.reserve(&people.kim).await?);
     cancel(&people.kim, &cancelled).await?;
     decline(&people.manager, &declined).await?;
     let refused = people.kim.book(fleet.request("tok_declined")).await?.id()?;
@@ -91,7 +92,10 @@ async fn common_05_one_entrance_serves_everybody() -> anyhow::Result<()> {
     assert!(words(&items, "id").contains(&"call-taxi"));
     let service = people.kim.get("/services/call-taxi").await?;
     assert_eq!(service.body["quote"]["minimum"], 3_800);
-    assert_eq!(words(service.body["stages"].as_array().context("stages")?, "id"), ["on_the_way", "riding"]);
+    assert_eq!(
+        words(service.body["stages"].as_array().context("stages")?, "id"),
+        ["on_the_way", "riding"]
+    );
 
     let fleet = Fleet::ours(&bellhop, 1).await?;
     let id = fleet.reserve(&people.kim).await?;
@@ -104,7 +108,8 @@ async fn common_05_one_entrance_serves_everybody() -> anyhow::Result<()> {
         assert_eq!(knock(&bellhop, Method::GET, path).await?, status, "{path}");
     }
     // Parts behind the API are not to be had through it.
-    for path in ["/payments", "/messages", "/control/ledger", "/v1/payments", "/api/v1/namespaces"] {
+    for path in ["/payments", "/messages", "/control/ledger", "/v1/payments", "/api/v1/namespaces"]
+    {
         assert_eq!(knock(&bellhop, Method::GET, path).await?, 404, "{path}");
     }
     // And everything below /v1 asks who is there.

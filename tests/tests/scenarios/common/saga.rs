@@ -11,9 +11,7 @@ use serde_json::json;
 
 use crate::{
     PROGRAM,
-    world::{
-        Fleet, People, advance, approve, bellhop, cancel, decline, entries, payments, told,
-    },
+    world::{Fleet, People, advance, approve, bellhop, cancel, decline, entries, payments, told},
 };
 
 /// common 1: whichever way a booking ends, nothing is left of what it held and paid, except of one
@@ -70,7 +68,8 @@ async fn common_01_a_booking_ends_whole_or_as_if_it_had_never_been() -> anyhow::
 async fn common_01_a_crowd_leaves_nothing_half_done() -> anyhow::Result<()> {
     let (bellhop, people) = bellhop().await?;
     let fleet = Fleet::ours(&bellhop, 6).await?;
-    let requests = (0..12).map(|n| fleet.request(if n % 3 == 0 { "tok_declined" } else { "tok_ok" }));
+    let requests =
+        (0..12).map(|n| fleet.request(if n % 3 == 0 { "tok_declined" } else { "tok_ok" }));
     let answers = try_join_all(requests.map(|it| people.kim.book(it))).await?;
     let (mut kept, mut gone) = (vec![], vec![]);
     for answer in answers {
@@ -81,12 +80,11 @@ async fn common_01_a_crowd_leaves_nothing_half_done() -> anyhow::Result<()> {
         }
     }
     let half = kept.split_off(kept.len() / 2);
-    for (approved, cancelled) in try_join_all(half.iter().map(|id| {
-        let approve = people.manager.post(&format!("/approvals/{id}/approve"), json!({}));
-        async { try_join(approve, cancel(&people.kim, id)).await }
-    }))
-    .await?
-    {
+    let both = async |id| {
+        let path = format!("/approvals/{id}/approve");
+        try_join(people.manager.post(&path, json!({})), cancel(&people.kim, id)).await
+    };
+    for (approved, cancelled) in try_join_all(half.iter().map(|id| both(id))).await? {
         assert!(matches!(approved.status, 200 | 409), "{approved:?}");
         cancelled.assert_booking(200, "cancelled");
     }
