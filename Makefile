@@ -61,8 +61,8 @@ bench: ## Bookings per second on a release build. ARGS="…" adds options
 
 .PHONY: requirements
 requirements: ## Every requirement and the test that shows it
-	$(NEED) cargo
-	@cargo run -q -p bellhop-tests --bin requirements
+	$(NEED) cargo temporal
+	@$(RUN) cargo run -q -p bellhop-tests --bin requirements
 
 .PHONY: tools
 tools: ## All that the other targets need, and nothing else

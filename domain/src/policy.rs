@@ -56,7 +56,8 @@ pub struct Terms {
 /// The terms on which `role` may cancel at `now`, or `None` when they may not.
 ///
 /// A booking that is not accepted yet costs nothing; neither does one that the company or the
-/// operator cancels. Otherwise it is the first tier that applies.
+/// operator cancels. Otherwise it is the first tier that applies; the end of a tier ends those
+/// before it as well.
 pub fn cancellation(
     service: &Service,
     view: &BookingView,
@@ -69,7 +70,7 @@ pub fn cancellation(
     if role != Role::Customer || !view.status.is_decided() {
         return Some(terms(view, 100, None));
     }
-    service.cancel.iter().find_map(|tier| {
+    let applies = |tier: &Tier| {
         let until = match &tier.until {
             Until::BeforeStart(span) => {
                 let limit = view.starts_at?.checked_sub(span.signed()).ok()?;
@@ -78,7 +79,9 @@ pub fn cancellation(
             Until::Stage(stage) => before_stage(service, view, stage).then_some(None),
         };
         until.map(|until| terms(view, tier.refund_percent, until))
-    })
+    };
+    // From the last back to the first: a taxi that is on its way an hour before the start is on its way.
+    service.cancel.iter().rev().map_while(applies).last()
 }
 
 fn terms(view: &BookingView, refund_percent: u8, until: Option<Timestamp>) -> Terms {
@@ -168,6 +171,11 @@ mod tests {
         assert_eq!(terms(late, Status::Pending, None), Some((100, Some(0))));
         assert_eq!(terms(late, Status::InProgress, Some("on_the_way")), None);
         assert_eq!(terms(late, Status::Completed, Some("riding")), None);
+        assert_eq!(
+            terms(early, Status::InProgress, Some("on_the_way")),
+            None,
+            "early, and too late"
+        );
     }
 
     #[test]

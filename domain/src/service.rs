@@ -39,7 +39,8 @@ pub struct Service {
     pub dispatch: Option<Dispatch>,
     /// Which stages the service goes through.
     pub fulfilment: Option<Fulfilment>,
-    /// What goes back to a customer who cancels: the first tier that applies. None applies: refused.
+    /// What goes back to a customer who cancels: the first tier that applies. The end of a tier ends
+    /// those before it as well; after the end of the last it is refused.
     #[serde(default)]
     pub cancel: Vec<Tier>,
     /// Who is told, and how.

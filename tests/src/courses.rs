@@ -89,9 +89,10 @@ impl Setting {
                 Some(SERVICE.replace(r#"deadline = "30m""#, r#"deadline = "1s""#))
             }
             Self::ShortHold => {
-                // A breaker that opened would refuse the next course at the door.
+                // A breaker that opened would refuse the next course at the door; a retry that runs
+                // while the hold expires would make its history another one each time.
                 options.settings.push(("BELLHOP_BREAKER_PAUSE_MS", "100".to_owned()));
-                options.settings.push(("BELLHOP_RETRY_AFTER_MS", "100".to_owned()));
+                options.settings.push(("BELLHOP_RETRY_AFTER_MS", "20000".to_owned()));
                 Some(SERVICE.replace(r#"expires_after = "15m""#, r#"expires_after = "4s""#))
             }
         };
@@ -318,7 +319,7 @@ impl<'a> Play<'a> {
     }
 
     async fn end(mut self) -> anyhow::Result<Played> {
-        let history = self.history(|events| is_closed(events)).await?;
+        let history = self.history(is_closed).await?;
         let booking = self.customer.booking(&self.id).await?;
         let status = booking["status"].as_str().context("a booking has a status")?.to_owned();
         if self.marks.last().is_none_or(|mark| mark.0 != status) {

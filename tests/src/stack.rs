@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
 };
 
 use crate::{desk::Desk, faults::Faults};
@@ -48,6 +48,8 @@ pub struct Stack {
     options: Options,
     folder: TempDir,
     child: Child,
+    /// The process ends when this is closed, which waiting for it would do.
+    _leash: Option<ChildStdin>,
     access: Access,
 }
 
@@ -96,10 +98,11 @@ impl Stack {
             }
         }
         let program = PathBuf::from(program);
-        let (child, places) = launch(&program, &options, &folder).await?;
+        let (mut child, places) = launch(&program, &options, &folder).await?;
+        let leash = child.stdin.take();
         let faults = Faults::new(folder.path().join("faults"));
         let access = Access { places, faults, http: client()? };
-        Ok(Self { program, options, folder, child, access })
+        Ok(Self { program, options, folder, child, _leash: leash, access })
     }
 
     /// Kills the process without a word, and the engine with it.
@@ -143,6 +146,7 @@ impl Stack {
         ensure!(self.options.keep_data, "this stack's data are thrown away");
         let launched = launch(&self.program, &self.options, &self.folder).await?;
         (self.child, self.access.places) = launched;
+        self._leash = self.child.stdin.take();
         Ok(())
     }
 }
@@ -171,6 +175,11 @@ impl Access {
     /// Where Temporal's web UI is.
     pub fn temporal_ui(&self) -> &str {
         &self.places.temporal_ui
+    }
+
+    /// Where the partners are.
+    pub fn simulator_url(&self) -> &str {
+        &self.places.simulator
     }
 
     /// The folder of its faults.

@@ -7,11 +7,15 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     api,
+    bench::{self, BenchArgs},
+    check::{self, ServicesCommand},
+    client::{self, BookingArgs},
     config::{
         ApiArgs, DatabaseArgs, DrainArgs, InlineArgs, LogArgs, PaceArgs, PartnerArgs, ServiceArgs,
         TemporalArgs,
     },
     dev::{self, DevArgs},
+    doctor::{self, DoctorArgs},
     due, health, services,
     simulator::{self, Simulator},
     stop, telemetry, temporal,
@@ -42,6 +46,15 @@ enum Command {
     Rebuild(DatabaseArgs),
     /// Stand in for the payment provider and the messaging gateways.
     Simulator(SimulatorRole),
+    /// Check what Bellhop needs; a line each says whether it is there, or what to do.
+    Doctor(Box<DoctorArgs>),
+    /// Book, and look after bookings, over the API.
+    Booking(BookingArgs),
+    /// Look at service files.
+    #[command(subcommand)]
+    Services(ServicesCommand),
+    /// Measure bookings a second beside what the engine does with a workflow that does nothing.
+    Bench(BenchArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -107,8 +120,15 @@ pub fn main(interceptor: Option<Interceptor>) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match runtime.block_on(run(cli, interceptor)) {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads our output, say `head`, has had enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
@@ -135,6 +155,10 @@ async fn run(cli: Cli, interceptor: Option<Interceptor>) -> anyhow::Result<()> {
             store.close().await;
             Ok(())
         }
+        Command::Doctor(args) => doctor::run(*args).await,
+        Command::Booking(args) => client::run(args).await,
+        Command::Services(command) => check::run(&command),
+        Command::Bench(args) => bench::run(args).await,
         Command::Simulator(role) => {
             let stop = stop::on_signal()?;
             let simulator = Simulator::open(simulator::Options { ledger: role.ledger })?;

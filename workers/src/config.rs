@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use bellhop_activities::{PaymentSettings, partner};
 use bellhop_domain::plan::{Family, Pace};
+use bellhop_workflows::contract::BOOKINGS_QUEUE;
 use clap::Args;
 use secrecy::SecretString;
 
@@ -41,6 +42,17 @@ pub struct TemporalArgs {
     /// deployment that changes them names another queue.
     #[arg(long, env = "BELLHOP_BOOKINGS_QUEUE", default_value = "bookings")]
     pub bookings_queue: String,
+}
+
+impl TemporalArgs {
+    /// Those of a development server.
+    pub fn development(address: SocketAddr) -> Self {
+        Self {
+            temporal_address: address.to_string(),
+            temporal_namespace: "default".to_owned(),
+            bookings_queue: BOOKINGS_QUEUE.to_owned(),
+        }
+    }
 }
 
 /// Which families the workers of the bookings queue carry inline.

@@ -1,14 +1,8 @@
 //! `bellhop dev`: everything in one process, seeded, with the engine and its web UI.
 
-use std::{
-    fs::File,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, bail};
-use bellhop_api::{Api, Services, Tokens};
-use bellhop_store::Store;
 use clap::Args;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -16,13 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{DrainArgs, InlineArgs, PaceArgs, PartnerArgs, ServiceArgs},
-    due,
+    config::{DrainArgs, InlineArgs, PaceArgs, PartnerArgs, ServiceArgs, TemporalArgs},
     engine::{self, Engine},
-    seed, services,
-    simulator::{self, Simulator},
-    stop, temporal,
-    worker::{Hands, Interceptor, Queue},
+    services,
+    stack::{Ready, Stack},
+    stop,
+    worker::Interceptor,
 };
 
 /// Settings of `bellhop dev`.
@@ -103,19 +96,71 @@ impl Folder {
 /// # Errors
 /// A port that is taken, a tool that is missing, a bad setting, or the part that failed.
 pub async fn run(args: DevArgs, interceptor: Option<Interceptor>) -> anyhow::Result<()> {
-    let stop = stop::on_signal()?;
+    let (stop, as_json) = (stop::on_signal()?, args.ephemeral);
+    let tell = async |ready: Ready<'_>| {
+        Places::of(&ready).tell(as_json);
+        Ok(())
+    };
+    run_with(args, None, stop, interceptor, tell).await
+}
+
+/// The same until `stop`, with `then` beside it once it is ready; on a `cluster` where one is
+/// named, rather than on an engine of its own.
+///
+/// # Errors
+/// The same, and what `then` fails with.
+pub async fn run_with(
+    args: DevArgs,
+    cluster: Option<TemporalArgs>,
+    stop: CancellationToken,
+    interceptor: Option<Interceptor>,
+    then: impl AsyncFnOnce(Ready<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let services = services::load(args.services.services_dir.as_deref())?;
-    engine::find_program()?;
+    if cluster.is_none() {
+        engine::find_program()?;
+    }
     let folder = Folder::claim(&args)?;
     let doors = Doors::open(&args).await?;
-    let mut engine = Engine::start(&engine::Options {
+    let options = engine::Options {
         folder: folder.path.clone(),
         port: doors.temporal_port,
         ui_port: doors.ui_port,
-    })
-    .await?;
-    let served = serve(&args, &folder.path, services, doors, &mut engine, stop, interceptor).await;
-    engine.stop().await;
+    };
+    let mut engine = match cluster {
+        None => Some(Engine::start(&options).await?),
+        Some(_) => None,
+    };
+    let own = |engine: &Engine| TemporalArgs::development(engine.address);
+    let temporal = cluster.or(engine.as_ref().map(own)).context("there is one of the two")?;
+    let at_home = || format!("sqlite://{}", folder.path.join("bellhop.db").display());
+    let stack = Stack {
+        api: doors.api,
+        simulator: doors.simulator,
+        ledger: folder.path.join("partners.jsonl"),
+        database_url: args.database_url.unwrap_or_else(at_home),
+        pace: args.pace.pace(&args.inline),
+        inline: args.inline.inline,
+        partners: args.partners,
+        drain: args.drain.drain,
+        temporal_ui: engine.as_ref().map(|it| it.ui.clone()),
+        temporal,
+        services,
+        interceptor,
+    };
+    let ended = async {
+        match &mut engine {
+            Some(engine) => engine.ended().await,
+            None => std::future::pending().await,
+        }
+    };
+    let served = tokio::select! {
+        ended = ended => ended,
+        served = stack.serve(stop, then) => served,
+    };
+    if let Some(engine) = engine {
+        engine.stop().await;
+    }
     served
 }
 
@@ -151,93 +196,6 @@ impl Doors {
     }
 }
 
-async fn serve(
-    args: &DevArgs,
-    folder: &Path,
-    services: Services,
-    doors: Doors,
-    engine: &mut Engine,
-    stop: CancellationToken,
-    interceptor: Option<Interceptor>,
-) -> anyhow::Result<()> {
-    let (api_at, simulator_at) = (doors.api.local_addr()?, doors.simulator.local_addr()?);
-    let url = args
-        .database_url
-        .clone()
-        .unwrap_or_else(|| format!("sqlite://{}", folder.join("bellhop.db").display()));
-    let store = Store::open(&url).await?;
-    store.migrate().await?;
-    seed::sow(&store).await?;
-    let simulator = Simulator::open(simulator::Options { ledger: folder.join("partners.jsonl") })?;
-    let client = temporal::connect(&engine.address.to_string(), "default").await?;
-
-    let mut partners = args.partners.clone();
-    partners.payments_url = format!("http://{simulator_at}");
-    partners.messages_url = format!("http://{simulator_at}");
-    let hands = Hands::new(
-        store.clone(),
-        client.clone(),
-        "bookings".to_owned(),
-        args.inline.inline.clone(),
-        &partners,
-        args.drain.drain,
-        interceptor,
-    )?;
-    hands.join(Queue::Bookings).await?;
-    let api = Api::new(
-        store.clone(),
-        client.clone(),
-        services,
-        Tokens::dev(),
-        args.pace.pace(&args.inline),
-        bellhop_api::Settings::default(),
-    );
-
-    // Each part is stopped once those that need it have ended.
-    let (workers_stop, partners_stop) = (CancellationToken::new(), CancellationToken::new());
-    let serving = stop.clone();
-    let api = async {
-        api::serve(api, doors.api, args.drain.drain, serving).await?;
-        workers_stop.cancel();
-        Ok(())
-    };
-    let workers = async {
-        tokio::try_join!(
-            hands.serve(Queue::Bookings, workers_stop.clone()),
-            hands.serve(Queue::Payments, workers_stop.clone()),
-            hands.serve(Queue::Dispatch, workers_stop.clone()),
-            hands.serve(Queue::Notifications, workers_stop.clone()),
-        )?;
-        partners_stop.cancel();
-        Ok(())
-    };
-    let simulator = simulator.serve(doors.simulator, partners_stop.clone().cancelled_owned());
-    let due = async {
-        due::watch(store.clone(), client.clone(), workers_stop.clone()).await;
-        Ok(())
-    };
-    let places = Places {
-        api: format!("http://{api_at}"),
-        temporal: engine.address.to_string(),
-        temporal_ui: engine.ui.clone(),
-        simulator: format!("http://{simulator_at}"),
-        pid: std::process::id(),
-    };
-    let tell = async {
-        tokio::select! {
-            () = places.ready() => places.tell(args.ephemeral),
-            () = stop.cancelled() => {}
-        }
-        Ok(())
-    };
-    tokio::select! {
-        ended = engine.ended() => ended?,
-        ran = async { tokio::try_join!(api, workers, simulator, due, tell) } => { ran?; }
-    }
-    store.close().await;
-    Ok(())
-}
-
 /// Where everything is.
 #[derive(serde::Serialize)]
 struct Places {
@@ -249,12 +207,13 @@ struct Places {
 }
 
 impl Places {
-    /// Waits until the API says that it is ready.
-    async fn ready(&self) {
-        let http = reqwest::Client::new();
-        let url = format!("{}/readyz", self.api);
-        while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    fn of(ready: &Ready<'_>) -> Self {
+        Self {
+            api: ready.api.clone(),
+            temporal: ready.temporal.temporal_address.clone(),
+            temporal_ui: ready.temporal_ui.unwrap_or_default().to_owned(),
+            simulator: ready.simulator.clone(),
+            pid: std::process::id(),
         }
     }
 

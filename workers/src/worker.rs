@@ -26,7 +26,10 @@ use temporalio_sdk::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Families, PartnerArgs};
+use crate::{
+    bench::noop,
+    config::{Families, PartnerArgs},
+};
 
 /// Slots of workflow tasks and of local activities. A workflow task keeps its slot while its inline
 /// acts run; with the SDK's 100, starts queue behind slow partners until tasks time out.
@@ -43,6 +46,9 @@ pub enum Queue {
     Dispatch,
     /// Deliveries of messages.
     Notifications,
+    /// The no-op that bookings are measured against.
+    #[value(skip)]
+    Bench,
 }
 
 impl fmt::Display for Queue {
@@ -52,6 +58,7 @@ impl fmt::Display for Queue {
             Self::Payments => "payments",
             Self::Dispatch => "dispatch",
             Self::Notifications => "notifications",
+            Self::Bench => "bench",
         })
     }
 }
@@ -194,6 +201,9 @@ impl Hands {
                         self.gateway.clone(),
                         NotificationSettings::default(),
                     )),
+                Queue::Bench => {
+                    WorkerOptions::new(noop::TASK_QUEUE).register_workflow::<noop::Noop>()?
+                }
             };
         if let Some(interceptor) = &self.interceptor {
             options = options.activity_inbound_interceptor(Around(interceptor.clone()));

@@ -31,6 +31,8 @@ pub(crate) struct Record {
 struct Entry {
     event: NewEvent,
     journalled: bool,
+    /// Known from the journal alone: a life of this workflow that was lost has published it.
+    inherited: bool,
 }
 
 /// How far the record may be published.
@@ -51,7 +53,8 @@ impl Record {
     }
 
     /// Adds what happened. The move is left out where the table no longer has it: what an act has
-    /// done is a fact even when a cancellation came first.
+    /// done is a fact even when a cancellation came first. What a lost life has published of the same
+    /// is not said again.
     pub(crate) fn publish(&mut self, fact: Fact, at: Timestamp) {
         let ordinal = self.entries.iter().filter(|it| it.event.event.kind() == fact.event.kind());
         let ordinal = u32::try_from(ordinal.count()).unwrap_or(u32::MAX).saturating_add(1);
@@ -62,7 +65,15 @@ impl Record {
         let legal =
             |it: &Change| may_move(self.view.status, it.trigger, event.actor.role, it.status);
         event.change = fact.change.filter(legal);
-        self.add(event, at, false);
+        let is_same = |it: &&mut Entry| {
+            it.inherited
+                && (&it.event.event, it.event.change, &it.event.actor)
+                    == (&event.event, event.change, &event.actor)
+        };
+        match self.entries.iter_mut().find(is_same) {
+            Some(entry) => entry.inherited = false,
+            None => self.add(event, at, false),
+        }
     }
 
     /// Takes in what the journal knows already: events of an act, or of a life of this workflow that
@@ -87,7 +98,7 @@ impl Record {
         let stored = StoredEvent { seq: self.known() + 1, at, event };
         // A misplaced event cannot come here: its move was left out above.
         let _ = self.view.fold(&stored);
-        self.entries.push(Entry { event: stored.event, journalled });
+        self.entries.push(Entry { event: stored.event, journalled, inherited: journalled });
     }
 
     /// How many events are known.
@@ -272,6 +283,21 @@ mod tests {
             (1, 0),
             "known once, and not sent back"
         );
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_lost_life_did_is_not_said_again() -> Result<(), Box<dyn std::error::Error>> {
+        let mut record = record()?;
+        let amount = Money { minor: 9_800, currency: record.plan.service.currency() };
+        let captured = || Event::PaymentCaptured { amount };
+        let at = Timestamp::UNIX_EPOCH;
+        record.learn(&[StoredEvent { seq: 1, at, event: NewEvent::new(captured(), 1) }]);
+        record.publish(Fact::new(captured()), at);
+        assert_eq!((record.known(), record.unsent().len()), (1, 0));
+        record.publish(Fact::new(captured()), at);
+        let unsent: Vec<_> = record.unsent().into_iter().map(|it| it.key).collect();
+        assert_eq!(unsent, ["payment.captured/2"], "the second time, it is another");
         Ok(())
     }
 

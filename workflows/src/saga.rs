@@ -282,10 +282,25 @@ impl Saga {
         length: Duration,
         summary: &str,
     ) -> impl CancellableFuture<Output = TimerResult> {
+        self.timer_of(&self.detached, length, summary)
+    }
+
+    /// A timer that `token` cancels.
+    pub(crate) fn timer_of(
+        &self,
+        token: &WorkflowCancellationToken,
+        length: Duration,
+        summary: &str,
+    ) -> impl CancellableFuture<Output = TimerResult> {
         let options = TimerOptions::builder(length)
-            .cancellation_token(self.detached.clone())
+            .cancellation_token(token.clone())
             .summary(summary.to_owned());
         self.ctx.timer(options.build())
+    }
+
+    /// A token for timers that are cancelled together. Dropping a timer does not cancel it.
+    pub(crate) fn timers(&self) -> WorkflowCancellationToken {
+        self.detached.child_token()
     }
 
     pub(crate) async fn sleep(&self, length: Duration, summary: &str) {

@@ -270,10 +270,7 @@ impl<'a> Order<'a> {
         let (service, view) = (&self.row.plan.service, &self.row.view);
         let role = self.caller.role;
         match command {
-            Command::Cancel(Cancel { terms: Some(_), .. }) => {
-                may(view.status, Trigger::Cancel, role)
-            }
-            Command::Cancel(Cancel { caller, terms: None, .. }) => {
+            Command::Cancel(Cancel { caller, .. }) => {
                 policy::cancellation(service, view, role, caller.at).is_some()
             }
             Command::Approve(_) => may(view.status, Trigger::Approve, role),

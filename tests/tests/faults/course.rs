@@ -204,7 +204,7 @@ impl End {
     }
 
     async fn check_provider(self, users: &Users, id: &str) -> anyhow::Result<()> {
-        let ledger = users.access().ledger().await?;
+        let ledger = users.ledger().await?;
         let payments = ledger["payments"].as_array().context("the ledger has payments")?;
         let of: Vec<_> = payments.iter().filter(|it| it["reference"] == id).collect();
         if matches!(self.payment, "none" | "declined") {
@@ -255,7 +255,7 @@ async fn told_once(users: &Users, id: &str) -> anyhow::Result<()> {
         Ok((all && !messages.is_empty()).then_some(messages))
     })
     .await?;
-    let ledger = users.access().ledger().await?;
+    let ledger = users.ledger().await?;
     let sent = ledger["messages"].as_array().context("the ledger has messages")?;
     let mut texts = BTreeMap::<&str, usize>::new();
     for message in sent.iter().filter(|it| it["reference"] == id) {

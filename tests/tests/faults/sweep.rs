@@ -88,7 +88,7 @@ fn contract() -> anyhow::Result<BTreeSet<String>> {
 
 /// A booking's events but for those that tell of a fault, sorted: faults may change their order.
 async fn events_of(users: &Users, id: &str) -> anyhow::Result<Vec<String>> {
-    let mut events = users.desk("dev-operator").events(id).await?;
+    let mut events = users.events(id).await?;
     events.retain(|it| {
         !it.starts_with("attention.") && !matches!(&**it, "payment.awaited" | "payment.unknown")
     });
@@ -171,7 +171,7 @@ impl Case {
         self.check(users, normal).await?;
         if self.is_lasting() {
             let id = self.id()?;
-            let events = users.desk("dev-operator").events(&id).await?;
+            let events = users.events(&id).await?;
             for event in ["attention.raised", "attention.cleared"] {
                 ensure!(events.iter().any(|it| it == event), "no {event} in {events:?}");
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use bellhop_tests::{
     desk::{Answer, Desk},
-    stack::{Access, PATIENCE, Stack},
+    stack::{Access, PATIENCE, Stack, eventually},
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -56,6 +56,18 @@ impl Users {
     /// Reads until there is an answer.
     pub(crate) async fn get(&self, token: &str, path: &str) -> anyhow::Result<Answer> {
         self.again(|desk| async move { desk.get(path).await }, token).await
+    }
+
+    /// The partners' books, once they can be read.
+    pub(crate) async fn ledger(&self) -> anyhow::Result<Value> {
+        eventually("the ledger can be read", async || Ok(self.access().ledger().await.ok())).await
+    }
+
+    /// The types of a booking's events, in their order.
+    pub(crate) async fn events(&self, id: &str) -> anyhow::Result<Vec<String>> {
+        let answer = self.get("dev-operator", &format!("/bookings/{id}/timeline")).await?;
+        let events = answer.body["events"].as_array().cloned().unwrap_or_default();
+        Ok(events.iter().filter_map(|it| it["type"].as_str().map(str::to_owned)).collect())
     }
 
     async fn again<F>(&self, ask: impl Fn(Desk) -> F, token: &str) -> anyhow::Result<Answer>

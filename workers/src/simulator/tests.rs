@@ -1,7 +1,5 @@
 //! The simulator over real HTTP, on a loopback port.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod control;
 mod ledger;
 mod messages;

@@ -11,12 +11,13 @@ use bellhop_domain::{
     service::AtCompletion,
 };
 use jiff::Timestamp;
+use temporalio_workflow::{TimerResult, WorkflowCancellationToken};
 
 use crate::{
     booking::End,
     contract::bookings::Bookings,
     record::Fact,
-    saga::{Home, Saga},
+    saga::{Home, Saga, never},
 };
 
 /// What opening has set aside.
@@ -55,11 +56,14 @@ pub(crate) async fn open(booking: &Saga) -> Result<Held, End> {
 }
 
 /// Ends when the hold has expired, looking for it once its time has come. The row is the truth: a
-/// hold that was made firm in another life of this workflow does not expire.
-pub(crate) async fn expiry(booking: &Saga, held: &Held) {
+/// hold that was made firm in another life of this workflow does not expire. Cancelling `timers`
+/// ends the watch for good.
+pub(crate) async fn expiry(booking: &Saga, held: &Held, timers: &WorkflowCancellationToken) {
     let mut wait = booking.until(held.expires_at);
     for look in 1.. {
-        booking.sleep(wait, "hold expiry").await;
+        if booking.timer_of(timers, wait, "hold expiry").await == TimerResult::Cancelled {
+            return never().await;
+        }
         let (key, id) = (booking.key(Purpose::Expire, look), booking.id());
         let expire = Expire { key, booking: id };
         match booking.act(Bookings::expire, expire, Home::Bookings).await {

@@ -78,12 +78,16 @@ async fn paid(booking: &Saga, pay: Pay, held: &Held) -> Result<Paid, End> {
     }
     let awaited = Fact::new(Event::PaymentAwaited);
     booking.publish(awaited.moving(Trigger::PaymentAwaited, Status::AwaitingPayment));
+    let timers = booking.timers();
     let gone = async {
-        let (moved, expired) = (booking.moved().fuse(), hold::expiry(booking, held).fuse());
+        let (moved, expired) =
+            (booking.moved().fuse(), hold::expiry(booking, held, &timers).fuse());
         pin_mut!(moved, expired);
         select! { () = moved => {}, () = expired => {} }
     };
-    match booking.queued(&Payments::authorize, pay, home, &cause, gone).await {
+    let paid = booking.queued(&Payments::authorize, pay, home, &cause, gone).await;
+    timers.cancel();
+    match paid {
         Some(paid) => Ok(paid),
         None => booking.stop_if_moved().and(Err(End::Expired)),
     }

@@ -62,6 +62,7 @@ async fn a_refusal_is_answered_again() -> anyhow::Result<()> {
     let (declined, sold_out) = (new_key(), new_key());
     let first = people.kim.post_as("/bookings", &declined, fleet.request("tok_declined")).await?;
     first.assert_problem(402, "payment_declined");
+    fleet.until_stock((0, 0, 1)).await?;
     let taken = fleet.reserve(&people.lee).await?;
     let first_sold = people.kim.post_as("/bookings", &sold_out, fleet.request("tok_ok")).await?;
     first_sold.assert_problem(409, "sold_out");

@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use bellhop_tests::{desk::Desk, stack::eventually};
+use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ async fn call_taxi_05_a_customer_cancels_until_the_taxi_is_on_its_way() -> anyho
     cancel(&people.kim, &confirmed).await?.assert_booking(200, "cancelled");
 
     let id = fleet.confirmed(&people.kim).await?;
+    let quoted = quote(&people.kim, &id).await?;
     for stage in ["on_the_way", "riding"] {
         advance(&people.driver, &id, stage).await?.assert_booking(200, "in_progress");
         let before = people.kim.booking(&id).await?;
@@ -28,8 +30,11 @@ async fn call_taxi_05_a_customer_cancels_until_the_taxi_is_on_its_way() -> anyho
         let late = cancel(&people.kim, &id).await?;
         late.assert_problem(409, "not_allowed");
         assert_eq!(late.body["allowed_actions"], json!([]));
-        let quote = people.kim.get(&format!("/bookings/{id}/cancellation-quote")).await?;
-        quote.assert_problem(409, "not_allowed");
+        let again = people.kim.get(&format!("/bookings/{id}/cancellation-quote")).await?;
+        again.assert_problem(409, "not_allowed");
+        // A quote says what it costs, not whether it may still be done.
+        let (path, body) = (format!("/bookings/{id}/cancel"), json!({"quote_id": quoted["id"]}));
+        people.kim.post(&path, body).await?.assert_problem(409, "not_allowed");
         assert_eq!(people.kim.booking(&id).await?, before, "nothing has changed at {stage}");
     }
     // The company may still, and gives everything back.
@@ -37,6 +42,32 @@ async fn call_taxi_05_a_customer_cancels_until_the_taxi_is_on_its_way() -> anyho
     cancelled.assert_booking(200, "cancelled");
     assert_eq!(cancelled.body["payment"]["refunded"], 9_800);
     cancel(&people.kim, &id).await?.assert_problem(409, "not_allowed");
+    Ok(())
+}
+
+/// call-taxi 5: when the taxi leaves at the moment of the cancellation, it is one or the other,
+/// also for a customer who has a quote.
+#[tokio::test]
+async fn call_taxi_05_a_taxi_that_leaves_is_not_cancelled() -> anyhow::Result<()> {
+    let (bellhop, people) = bellhop().await?;
+    let fleet = Fleet::ours(&bellhop, 10).await?;
+    for round in 0..10 {
+        let id = fleet.confirmed(&people.kim).await?;
+        let reason = match round % 2 {
+            0 => json!({"quote_id": quote(&people.kim, &id).await?["id"]}),
+            _ => json!({}),
+        };
+        let path = format!("/bookings/{id}/cancel");
+        let cancelled = people.kim.post(&path, reason);
+        let (left, cancelled) =
+            try_join(advance(&people.manager, &id, "on_the_way"), cancelled).await?;
+        let booking = people.kim.booking(&id).await?;
+        match (left.status, cancelled.status) {
+            (200, 409) => assert_eq!(booking["status"], "in_progress"),
+            (409, 200) => assert_eq!(booking["status"], "cancelled"),
+            _ => panic!("both or neither: {left:?}, {cancelled:?}"),
+        }
+    }
     Ok(())
 }
 

@@ -24,7 +24,8 @@ async fn call_taxi_14_with_payments_away_customers_are_asked_to_come_back() -> a
     let bellhop = Stack::start_with(PROGRAM, Options { settings, ..Options::default() }).await?;
     let people = People::of(&bellhop);
     let fleet = Fleet::ours(&bellhop, 20).await?;
-    let before = fleet.reserve(&people.kim).await?;
+    let known = new_key();
+    let before = people.kim.post_as("/bookings", &known, fleet.request("tok_ok")).await?.id()?;
 
     bellhop.partner("payments", "unavailable").await?;
     let mut taken = vec![];
@@ -37,12 +38,16 @@ async fn call_taxi_14_with_payments_away_customers_are_asked_to_come_back() -> a
         }
         taken.push(answer.id()?);
         assert!(taken.len() < 10, "it is never known that payments are away");
-        let known = people.kim.until(&answer.id()?, &["awaiting_payment"]).await?;
-        assert_eq!(known["payment"]["captured"], 0);
+        let waits = people.kim.until(&answer.id()?, &["awaiting_payment"]).await?;
+        assert_eq!(waits["payment"]["captured"], 0);
     };
     // Nothing of it was started: there is no such booking, here or with the engine.
     let id = booking_id(&last)?;
     people.kim.get(&format!("/bookings/{id}")).await?.assert_problem(404, "not_found");
+    // What was booked before is answered as ever.
+    let again = people.kim.post_as("/bookings", &known, fleet.request("tok_ok")).await?;
+    again.assert_booking(201, "awaiting_approval");
+    assert_eq!(again.id()?, before);
 
     bellhop.partner("payments", "ok").await?;
     let back = eventually("payments known to be back", async || {

@@ -1,0 +1,187 @@
+//! Load: a number of tasks, by clients that wait for each or at a rate that waits for none.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+/// How a load went.
+#[derive(Debug)]
+pub(super) struct Load {
+    /// How long each task took that succeeded, shortest first.
+    latencies: Vec<Duration>,
+    /// From the first start to the last answer.
+    took: Duration,
+    pub(super) failed: usize,
+    /// Why the first one failed.
+    pub(super) error: Option<anyhow::Error>,
+}
+
+/// Lets `clients` do `tasks` of them, each the next when its last is done.
+pub(super) async fn closed<W, F>(what: &'static str, clients: u32, tasks: u32, work: W) -> Load
+where
+    W: Fn() -> F + Clone + Send + 'static,
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let (progress, left) = (Progress::begin(what, tasks), Arc::new(AtomicU32::new(tasks)));
+    let (started, mut running) = (Instant::now(), JoinSet::new());
+    for _ in 0..clients {
+        let (work, progress, left) = (work.clone(), progress.clone(), left.clone());
+        running.spawn(async move {
+            let mut done = vec![];
+            while left
+                .try_update(Ordering::Relaxed, Ordering::Relaxed, |it| it.checked_sub(1))
+                .is_ok()
+            {
+                done.push(timed(Instant::now(), work()).await);
+                progress.step();
+            }
+            done
+        });
+    }
+    let done: Vec<_> = running.join_all().await.into_iter().flatten().collect();
+    Load::of(started, done)
+}
+
+/// Starts `tasks` of them at a rate a second, however many are under way. What starts late because
+/// the machine is busy counts from when it should have started.
+pub(super) async fn open<F>(what: &'static str, rate: f64, tasks: u32, work: impl Fn() -> F) -> Load
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let progress = Progress::begin(what, tasks);
+    let (started, mut running) = (Instant::now(), JoinSet::new());
+    for task in 0..tasks {
+        let due = started + Duration::from_secs_f64(f64::from(task) / rate);
+        let (progress, work) = (progress.clone(), work());
+        sleep_until(due).await;
+        running.spawn(async move {
+            let done = timed(due, work).await;
+            progress.step();
+            done
+        });
+    }
+    let done = running.join_all().await;
+    Load::of(started, done)
+}
+
+async fn timed(
+    from: Instant,
+    task: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Duration> {
+    task.await.map(|()| from.elapsed())
+}
+
+impl Load {
+    fn of(started: Instant, tasks: impl IntoIterator<Item = anyhow::Result<Duration>>) -> Self {
+        let took = started.elapsed();
+        let mut load = Self { latencies: vec![], took, failed: 0, error: None };
+        for task in tasks {
+            match task {
+                Ok(latency) => load.latencies.push(latency),
+                Err(error) => {
+                    load.failed += 1;
+                    load.error.get_or_insert(error);
+                }
+            }
+        }
+        load.latencies.sort_unstable();
+        load
+    }
+
+    /// Takes in another load of the same.
+    pub(super) fn add(&mut self, mut other: Self) {
+        self.latencies.append(&mut other.latencies);
+        self.latencies.sort_unstable();
+        self.took += other.took;
+        self.failed += other.failed;
+        self.error = self.error.take().or(other.error);
+    }
+
+    /// # Errors
+    /// A task failed.
+    pub(super) fn require(&mut self) -> anyhow::Result<()> {
+        match self.error.take() {
+            Some(error) => Err(error).with_context(|| format!("{} failed", self.failed)),
+            None => Ok(()),
+        }
+    }
+
+    /// How many succeeded each second.
+    pub(super) fn per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// The latency that `percent` of the tasks did not exceed (nearest rank); 100 is the longest.
+    pub(super) fn percentile(&self, percent: f64) -> Duration {
+        let rank = (percent / 100.0 * self.latencies.len() as f64).ceil() as usize;
+        self.latencies.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    }
+}
+
+/// Tells on standard error how far a load is.
+#[derive(Clone)]
+struct Progress(Arc<Inner>);
+
+struct Inner {
+    what: &'static str,
+    tasks: u32,
+    done: AtomicU32,
+}
+
+impl Progress {
+    fn begin(what: &'static str, tasks: u32) -> Self {
+        eprintln!("{what}: {tasks}");
+        Self(Arc::new(Inner { what, tasks, done: AtomicU32::new(0) }))
+    }
+
+    /// A line every tenth of the way.
+    fn step(&self) {
+        let Inner { what, tasks, done } = &*self.0;
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        let tenth = |done: u32| u64::from(done) * 10 / u64::from(*tasks);
+        if *tasks >= 100 && tenth(done) > tenth(done - 1) {
+            eprintln!("{what}: {done}/{tasks}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_task_is_done_once_whoever_does_it() {
+        let done = Arc::new(AtomicU32::new(0));
+        let counted = done.clone();
+        let work = move || {
+            let done = counted.clone();
+            async move {
+                let before = done.fetch_add(1, Ordering::Relaxed);
+                if before == 3 { Err(anyhow::anyhow!("the fourth")) } else { Ok(()) }
+            }
+        };
+        let mut load = closed("test", 4, 10, work.clone()).await;
+        load.add(open("test", 1_000.0, 5, &work).await);
+        assert_eq!((done.load(Ordering::Relaxed), load.failed, load.latencies.len()), (15, 1, 14));
+        assert!(load.require().is_err() && load.per_second() > 0.0);
+    }
+
+    #[test]
+    fn percentiles_are_latencies_that_were_met() {
+        let seconds = (1..=200).rev().map(|it| Ok(Duration::from_secs(it)));
+        let load = Load::of(Instant::now(), seconds);
+        let found = [50.0, 99.0, 100.0].map(|it| load.percentile(it).as_secs());
+        assert_eq!(found, [100, 198, 200]);
+        assert_eq!(Load::of(Instant::now(), []).percentile(99.0), Duration::ZERO);
+    }
+}
