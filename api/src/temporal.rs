@@ -288,7 +288,9 @@ fn not_done(status: Status) -> NotDone {
         | Code::Unknown
         | Code::Internal
         | Code::Aborted
-        | Code::DataLoss => NotDone::Unknown,
+        | Code::DataLoss
+        // A workflow whose last tasks were lost takes no updates until one of them is done.
+        | Code::FailedPrecondition => NotDone::Unknown,
         _ => NotDone::Broken(status.into()),
     }
 }

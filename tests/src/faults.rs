@@ -59,6 +59,15 @@ struct Planned {
     times: u32,
 }
 
+impl Planned {
+    /// Writes it whole or not at all: the process may be killed at any moment.
+    fn write(&self, file: &Path) -> anyhow::Result<()> {
+        let whole = file.with_added_extension("new");
+        fs::write(&whole, serde_json::to_vec(self)?)?;
+        Ok(fs::rename(whole, file)?)
+    }
+}
+
 /// The folder of faults, from the test's side.
 #[derive(Clone, Debug)]
 pub struct Faults(PathBuf);
@@ -84,8 +93,7 @@ impl Faults {
     ) -> anyhow::Result<()> {
         let file = file(&self.0, workflow, activity);
         fs::create_dir_all(file.parent().context("a fault is in a folder")?)?;
-        fs::write(file, serde_json::to_vec(&Planned { fault, times })?)?;
-        Ok(())
+        Planned { fault, times }.write(&file)
     }
 
     /// Takes back what was put and has not happened.
@@ -139,9 +147,9 @@ impl Interceptor {
         let mut planned: Planned = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
         planned.times -= 1;
         let left = if planned.times == 0 {
-            fs::remove_file(&file)
+            fs::remove_file(&file).map_err(anyhow::Error::from)
         } else {
-            fs::write(&file, serde_json::to_vec(&planned).ok()?)
+            planned.write(&file)
         };
         left.ok()?;
         let notes = self.folder.join("fired");

@@ -2,7 +2,7 @@
 //!
 //! A [`stack::Stack`] is `bellhop` as a user would run it: the real engine, a real database, partners
 //! faked at the wire. [`desk::Desk`] books at its API as one of its users; the judge's part is
-//! [`stack::Stack::assert_invariants`].
+//! [`stack::Access::assert_invariants`].
 
 pub mod cluster;
 pub mod courses;

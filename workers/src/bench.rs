@@ -8,10 +8,11 @@ mod taxi;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Parser};
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use self::{load::Load, taxi::Taxis};
 use crate::{
@@ -89,10 +90,7 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
         None => None,
     };
     let measured = async |ready: Ready<'_>| {
-        let report = tokio::select! {
-            report = measure(&args, &ready) => report?,
-            () = stop.cancelled() => bail!("stopped before the end"),
-        };
+        let report = measure(&args, &ready, &stop).await?;
         stop.cancel();
         tell(&report, args.json)?;
         if report.failed > 0 {
@@ -107,7 +105,7 @@ impl BenchArgs {
     /// The bookings of a cluster run on a queue of their own, so that nobody picks up what a bench
     /// that was killed has left behind.
     fn cluster(&self) -> Option<TemporalArgs> {
-        let address = self.temporal_address.clone().filter(|it| !it.is_empty())?;
+        let address = self.temporal_address.clone()?;
         Some(TemporalArgs {
             temporal_address: address,
             temporal_namespace: self.temporal_namespace.clone(),
@@ -123,7 +121,7 @@ impl BenchArgs {
             dev: DevArgs,
         }
         let parsed = Alone::try_parse_from(["bellhop", "--ephemeral"]);
-        let mut dev = parsed.map_err(|error| anyhow::anyhow!("{}", error.render()))?.dev;
+        let mut dev = parsed.map_err(|error| anyhow!("{}", error.render()))?.dev;
         (dev.data, dev.database_url) = (None, self.database_url.clone());
         Ok(dev)
     }
@@ -134,24 +132,35 @@ impl BenchArgs {
     }
 }
 
-/// Measures with the no-op's worker beside.
-async fn measure(args: &BenchArgs, ready: &Ready<'_>) -> anyhow::Result<Report> {
-    let stop = tokio_util::sync::CancellationToken::new();
+/// Measures with the no-op's worker beside, until `stop`.
+async fn measure(
+    args: &BenchArgs,
+    ready: &Ready<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Report> {
+    let taxis = Taxis::register(&ready.api, args.bookings + args.warm_up()).await?;
+    let worker_stop = CancellationToken::new();
     let measured = async {
-        let report = loads(args, ready).await;
-        stop.cancel();
-        report
+        let report = tokio::select! {
+            report = loads(args, ready.hands, &taxis) => report,
+            () = stop.cancelled() => Err(anyhow!("stopped before the end")),
+        };
+        worker_stop.cancel();
+        Ok(report)
     };
-    let (worker, report) = tokio::join!(ready.hands.serve(Queue::Bench, stop.clone()), measured);
-    worker?;
+    let worker = ready.hands.serve(Queue::Bench, worker_stop.clone());
+    let served = tokio::try_join!(worker, measured);
+    if args.temporal_address.is_some() {
+        taxis.terminate(&ready.hands.client).await;
+    }
+    let ((), report) = served?;
     report
 }
 
 /// Half of the no-ops come before the bookings and half after, so that neither has the emptier
 /// engine.
-async fn loads(args: &BenchArgs, ready: &Ready<'_>) -> anyhow::Result<Report> {
-    let (clients, hands) = (args.clients, ready.hands);
-    let taxis = Taxis::register(&ready.api, args.bookings + args.warm_up()).await?;
+async fn loads(args: &BenchArgs, hands: &Hands, taxis: &Taxis) -> anyhow::Result<Report> {
+    let clients = args.clients;
     let customer = taxis.clone();
     let book = move || {
         let customer = customer.clone();
@@ -175,14 +184,11 @@ async fn loads(args: &BenchArgs, ready: &Ready<'_>) -> anyhow::Result<Report> {
     }
     noops.require()?;
     let events = taxis.events_each(&hands.client).await;
-    if args.temporal_address.is_some() {
-        taxis.terminate(&hands.client).await;
-    }
     if let Some(error) = &bookings.error {
         eprintln!("the first that failed: {error:#}");
     }
     taxis.judge().await?;
-    Ok(Report::of(args, &bookings, &noops, events?))
+    Ok(Report::of(args, &bookings, &noops, events))
 }
 
 /// Waits until every message that is due is sent: that is a part of the bookings' load.

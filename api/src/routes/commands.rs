@@ -236,8 +236,9 @@ impl<'a> Order<'a> {
         Ok(Answer { status, is_replay: self.is_repeat, booking })
     }
 
-    /// Gives the command, again for as long as the workflow refuses what the booking allows: its
-    /// last act is done, and it has not heard of that yet.
+    /// Gives the command, and again until `deadline` where it is not known what became of it, or
+    /// where the workflow refuses what the booking allows: its last act is done, and it has not heard
+    /// of that yet.
     async fn give(&mut self, command: Command, deadline: Instant) -> Result<(), Problem> {
         let (api, id) = (self.api, self.row.id.clone());
         let mut pause = CATCHING_UP;
@@ -249,16 +250,21 @@ impl<'a> Order<'a> {
                 Ok(receipt) => return self.check(&receipt.command),
                 Err(error) => error,
             };
-            if !matches!(error, NotDone::Refused(_)) {
-                return self.not_given(error).await;
-            }
-            self.row = visible(api, self.caller, &id).await?;
-            if !self.allows(&command) {
-                return self.not_given(error).await;
-            }
-            if Instant::now() + pause >= deadline {
-                let detail = "the booking has yet to catch up with itself: come back shortly";
-                return Err(Problem::new(Kind::Unavailable, detail).about(&id));
+            let is_over = Instant::now() + pause >= deadline;
+            match error {
+                NotDone::Unknown if !is_over => {}
+                NotDone::Refused(_) => {
+                    self.row = visible(api, self.caller, &id).await?;
+                    if !self.allows(&command) {
+                        return self.not_given(error).await;
+                    }
+                    if is_over {
+                        let detail =
+                            "the booking has yet to catch up with itself: come back shortly";
+                        return Err(Problem::new(Kind::Unavailable, detail).about(&id));
+                    }
+                }
+                error => return self.not_given(error).await,
             }
             sleep(pause).await;
             pause = (2 * pause).min(LONGEST_PAUSE);

@@ -35,9 +35,6 @@ async fn main() -> anyhow::Result<()> {
             let name = course.name();
             let played = course.play(&stack, &client).await.with_context(|| name)?;
             println!("{name}: {:?}", played.marks);
-            if named.len() == 1 {
-                println!("{}", courses::outline(&played.history));
-            }
             save(name, played.history)?;
         }
         if setting == Setting::Plain && named.is_empty() {
