@@ -9,7 +9,10 @@ use std::time::Duration;
 use bellhop_domain::id::BookingId;
 use bellhop_store::StoreError;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
 use crate::{
     state::Api,
@@ -41,13 +44,19 @@ impl Api {
 
     async fn give_again_once(&self) -> Result<(), StoreError> {
         let before = Timestamp::now().saturating_sub(PATIENCE).unwrap_or(Timestamp::MIN);
+        // Together: a booking whose worker died keeps each waiting for Temporal's time-out.
+        let mut giving = JoinSet::new();
         for given in self.store().unanswered_commands::<Command>(before, BATCH).await? {
-            let booking = given.booking;
-            tracing::info!(booking.id = %booking, "giving a command again");
-            let deadline = Instant::now() + self.settings().engine_timeout;
-            // Whatever the answer is, it is written in the booking or refused for good.
-            let _ = self.give(&booking, &given.id, given.command, deadline).await;
+            let api = self.clone();
+            giving.spawn(async move {
+                let booking = given.booking;
+                tracing::info!(booking.id = %booking, "giving a command again");
+                let deadline = Instant::now() + api.settings().engine_timeout;
+                // Whatever the answer is, it is written in the booking or refused for good.
+                let _ = api.give(&booking, &given.id, given.command, deadline).await;
+            });
         }
+        while giving.join_next().await.is_some() {}
         Ok(())
     }
 

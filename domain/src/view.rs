@@ -162,10 +162,13 @@ impl BookingView {
         }
     }
 
+    /// A refund says that everything was charged before, which this may be the first to tell: a cancel
+    /// that came while the charge was on its way was not told of it.
     fn settle(&mut self, payment: PaymentStatus, kept: Money, returned: Money) {
-        let was_captured = self.payment.captured > 0;
+        let was_captured = self.payment.captured > 0 || payment == PaymentStatus::Refunded;
         self.payment.status = payment;
         if was_captured {
+            self.payment.captured = kept.minor + returned.minor;
             self.payment.refunded = returned.minor;
         } else {
             self.payment.captured = kept.minor;

@@ -137,6 +137,13 @@ impl Desk {
         self.send(request.header("Prefer", format!("wait={seconds}")).json(&body)).await
     }
 
+    /// Books under `key`, and waits for nothing but that it is taken.
+    pub async fn post_without_waiting(&self, key: &str, body: Value) -> anyhow::Result<Answer> {
+        let request = self.request(reqwest::Method::POST, "/bookings");
+        let request = request.header("Idempotency-Key", key).header("Prefer", "wait=0");
+        self.send(request.json(&body)).await
+    }
+
     /// Books, under a new key.
     pub async fn book(&self, body: Value) -> anyhow::Result<Answer> {
         self.post("/bookings", body).await

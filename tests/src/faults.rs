@@ -13,11 +13,13 @@ use std::{
 };
 
 use anyhow::Context as _;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use temporalio_sdk::{
     activities::ActivityError,
     interceptors::{ActivityInboundInterceptor, ExecuteActivityInput, ExecuteActivityOutput, Next},
 };
+use tokio::sync::watch;
 
 /// The variable that names the folder of faults to the process under test.
 pub const VARIABLE: &str = "BELLHOP_TEST_FAULTS";
@@ -49,6 +51,9 @@ impl Fault {
 /// How long a process that is to end waits for others that meet such a fault: they end with it, so
 /// that a test of many needs few processes.
 const GATHERING: Duration = Duration::from_millis(300);
+
+/// How long such a process waits for what is at work. A `kill -9` by a test waits for nothing.
+const LONGEST_WORK: Duration = Duration::from_secs(1);
 
 /// How long an answer is held at most: less than an activity may take inline.
 const LONGEST_HOLD: Duration = Duration::from_secs(4);
@@ -131,12 +136,17 @@ fn held(folder: &Path, workflow: &str, activity: &str) -> PathBuf {
 /// What the process under test runs around its activities, if a test asks for it.
 pub fn interceptor() -> Option<Arc<dyn ActivityInboundInterceptor>> {
     let folder = PathBuf::from(std::env::var_os(VARIABLE)?);
-    Some(Arc::new(Interceptor { folder, counting: Mutex::default() }))
+    let (working, is_dying) = (watch::Sender::new(0), watch::Sender::new(false));
+    Some(Arc::new(Interceptor { folder, counting: Mutex::default(), working, is_dying }))
 }
 
 struct Interceptor {
     folder: PathBuf,
     counting: Mutex<()>,
+    /// How many activities are at work.
+    working: watch::Sender<usize>,
+    /// Whether the process is about to end: nothing more begins.
+    is_dying: watch::Sender<bool>,
 }
 
 impl Interceptor {
@@ -170,25 +180,68 @@ impl ActivityInboundInterceptor for Interceptor {
         let fault = self.due(workflow, &info.activity_type);
         let held = held(&self.folder, workflow, &info.activity_type);
         Box::pin(async move {
+            let work = async {
+                let _at_work = AtWork::new(&self.working);
+                next.run(input).await
+            };
             match fault {
-                None => next.run(input).await,
+                None => {
+                    self.stop_if_dying().await;
+                    work.await
+                }
                 Some(Fault::Refuse) => Err(injected("refused")),
-                Some(Fault::DieBefore) => die().await,
+                Some(Fault::DieBefore) => self.die().await,
                 Some(Fault::LoseAnswer) => {
-                    let _ = next.run(input).await;
+                    let _ = work.await;
                     Err(injected("answer lost"))
                 }
                 Some(Fault::HoldAnswer) => {
-                    let _ = next.run(input).await;
+                    let _ = work.await;
                     hold(&held).await;
                     Err(injected("answer lost"))
                 }
                 Some(Fault::DieAfter) => {
-                    let _ = next.run(input).await;
-                    die().await
+                    let _ = work.await;
+                    self.die().await
                 }
             }
         })
+    }
+}
+
+impl Interceptor {
+    async fn stop_if_dying(&self) {
+        if *self.is_dying.borrow() {
+            std::future::pending().await
+        }
+    }
+
+    /// Ends the process as the kernel would: nothing is flushed, nobody is told. Others that meet
+    /// such a fault end with it, and nothing is cut off in the middle that ends soon.
+    async fn die(&self) -> ! {
+        self.is_dying.send_replace(true);
+        tokio::time::sleep(GATHERING).await;
+        let mut working = self.working.subscribe();
+        let nothing_works = working.wait_for(|it| *it == 0);
+        let _ = tokio::time::timeout(LONGEST_WORK, nothing_works).await;
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+        std::process::abort()
+    }
+}
+
+/// Counts an activity for as long as it is at work.
+struct AtWork<'a>(&'a watch::Sender<usize>);
+
+impl<'a> AtWork<'a> {
+    fn new(working: &'a watch::Sender<usize>) -> Self {
+        working.send_modify(|it| *it += 1);
+        Self(working)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|it| *it -= 1);
     }
 }
 
@@ -205,11 +258,4 @@ async fn hold(held: &Path) {
         }
     };
     let _ = tokio::time::timeout(LONGEST_HOLD, looks).await;
-}
-
-/// Ends the process as the kernel would: nothing is flushed, nobody is told.
-async fn die() -> ! {
-    tokio::time::sleep(GATHERING).await;
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-    std::process::abort()
 }

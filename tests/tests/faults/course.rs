@@ -190,6 +190,16 @@ impl Course {
 impl End {
     /// Waits until a booking has ended like this in every respect.
     pub(crate) async fn check(self, users: &Users, id: &str) -> anyhow::Result<()> {
+        match self.judge(users, id).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let timeline = users.get("dev-operator", &format!("/bookings/{id}/timeline")).await;
+                Err(error.context(format!("{id} is to be {self:?}: {timeline:#?}")))
+            }
+        }
+    }
+
+    async fn judge(self, users: &Users, id: &str) -> anyhow::Result<()> {
         let outcome = outcome_of(users, id).await?;
         ensure!(outcome.result == self.status, "{id} should be {}: {outcome:?}", self.status);
         let booking = users.get("dev-operator", &format!("/bookings/{id}")).await?.body;

@@ -71,16 +71,13 @@ pub(crate) async fn outlive(
 ) -> anyhow::Result<u32> {
     let mut work = pin!(work);
     let mut deaths = 0;
-    let began = std::time::Instant::now();
     loop {
         tokio::select! {
             done = &mut work => return done.map(|()| deaths),
             ended = stack.ended() => ended?,
         }
         deaths += 1;
-        eprintln!("DEATH {deaths} {:?}", began.elapsed());
         stack.restart().await?;
-        eprintln!("BACK {:?}", began.elapsed());
         sign.send_replace(Access::clone(stack));
     }
 }

@@ -4,9 +4,13 @@
 //! Black box on the real engine. Faults are put before and after activities ([`bellhop_tests::faults`]),
 //! into the partners (the simulator's controls and tokens), or are a `kill -9` of everything.
 
+mod cancels;
 mod course;
+mod crowd;
 mod deaths;
+mod kills;
 mod sweep;
+mod tokens;
 mod users;
 mod world;
 

@@ -79,7 +79,7 @@ impl Users {
             let answer = ask(self.desk(token)).await;
             match answer {
                 Ok(answer) if settles(answer.status) => return Ok(answer),
-                answer => ensure!(started.elapsed() < 2 * PATIENCE, "never settled: {answer:?}"),
+                answer => ensure!(started.elapsed() < 5 * PATIENCE, "never settled: {answer:?}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
