@@ -28,7 +28,7 @@ impl Messages {
         Self { shard: deliver.shard }
     }
 
-    /// Delivers until nothing is due, or for [`DELIVERIES_A_RUN`] rounds: what is left is found by
+    /// Delivers until nothing is due, or for a limited number of rounds: what is left is found by
     /// the next look for due shards.
     #[run(name = "messages")]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<u32> {

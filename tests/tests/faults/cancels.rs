@@ -195,7 +195,7 @@ async fn cancel_during_authorize(stack: &Stack, users: &Users, when: &str) -> an
         hears(&booking.cancel("dev-customer").await?, 200, "cancelled", "/status")
     };
     let release = async {
-        booking.until(&["cancelling"]).await?;
+        booking.until(&["cancelling", "cancelled"]).await?;
         pause.0.simulator(reqwest::Method::POST, "/control/release", json!({})).await?;
         anyhow::Ok(())
     };
@@ -212,7 +212,7 @@ async fn cancel_during_capture(stack: &Stack, users: &Users, when: &str) -> anyh
         hears(&booking.cancel("dev-customer").await?, 200, "cancelled", "/status")
     };
     let release = async {
-        booking.until(&["cancelling"]).await?;
+        booking.until(&["cancelling", "cancelled"]).await?;
         pause.0.simulator(reqwest::Method::POST, "/control/release", json!({})).await?;
         anyhow::Ok(())
     };
@@ -232,7 +232,7 @@ async fn cancel_during_settle(
         async { hears(&booking.cancel("dev-customer").await?, 200, "cancelled", "/status") };
     let second = async {
         pause.is_met().await?;
-        booking.until(&["cancelling"]).await?;
+        booking.until(&["cancelling", "cancelled"]).await?;
         hears(&booking.cancel("dev-operator").await?, 409, "not_allowed", "/code")?;
         pause.release().await
     };
@@ -354,7 +354,7 @@ async fn a_cancel_from_temporals_web_ui() -> anyhow::Result<()> {
         let ui = async {
             pause.is_met().await?;
             cancel(&booking.id).await?;
-            booking.until(&["cancelling"]).await?;
+            booking.until(&["cancelling", "cancelled"]).await?;
             stack.simulator(reqwest::Method::POST, "/control/release", json!({})).await?;
             Ok(())
         };
