@@ -233,6 +233,13 @@ fn row(from: Status, trigger: Trigger, who: Role) -> Option<&'static Move> {
         .find(|row| row.trigger == trigger && row.from.contains(&from) && row.who.contains(&who))
 }
 
+impl PaymentStatus {
+    /// Whether something was given back: the last word on a payment.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Voided | Self::Refunded | Self::PartRefunded)
+    }
+}
+
 impl Status {
     /// Whether nothing follows any more.
     pub const fn is_end(self) -> bool {

@@ -127,6 +127,19 @@ impl BookingView {
                 self.starts_at = Some(*starts_at);
                 self.company.clone_from(company);
             }
+            // The settlement has the last word, however late the steps before it are told: the life
+            // of the workflow that settled may be lost, and the next one goes another way.
+            Event::PaymentCaptured { amount } if self.payment.status.is_settled() => {
+                if self.payment.status == PaymentStatus::PartRefunded {
+                    let kept = self.payment.captured - self.payment.refunded;
+                    self.payment.captured = amount.minor;
+                    self.payment.refunded = amount.minor - kept;
+                }
+            }
+            Event::PaymentUnknown
+            | Event::PaymentAuthorized { .. }
+            | Event::PaymentDeclined { .. }
+                if self.payment.status.is_settled() => {}
             Event::PaymentUnknown => self.payment.status = PaymentStatus::Unknown,
             Event::PaymentAuthorized { .. } => self.payment.status = PaymentStatus::Authorized,
             Event::PaymentDeclined { .. } => self.payment.status = PaymentStatus::Declined,
@@ -208,6 +221,28 @@ mod tests {
         assert_eq!((view.status, view.seq), (Status::Cancelling, 2));
         assert_eq!(view.assignment, None);
         assert!(view.attention.is_some(), "somebody is told");
+        Ok(())
+    }
+
+    #[test]
+    fn a_late_charge_does_not_undo_a_settlement() -> Result<(), Misplaced> {
+        let won = |minor| Money { minor, currency: Currency::KRW };
+        let captured = || Event::PaymentCaptured { amount: won(9_800) };
+        for (payment, kept, refunded) in [
+            (PaymentStatus::Refunded, 0, 9_800),
+            (PaymentStatus::PartRefunded, 4_900, 4_900),
+            (PaymentStatus::Voided, 0, 0),
+        ] {
+            let returned = won(9_800 - kept);
+            let settled = Event::PaymentSettled { payment, kept: won(kept), returned };
+            let mut view = BookingView::default();
+            for (seq, event) in (1..).zip([settled, captured(), Event::PaymentUnknown]) {
+                view.fold(&stored(seq, NewEvent::new(event, 1)))?;
+            }
+            let PaymentView { status, captured, .. } = view.payment;
+            assert_eq!((status, captured - view.payment.refunded), (payment, kept));
+            assert_eq!(view.payment.refunded, refunded, "{payment}");
+        }
         Ok(())
     }
 }

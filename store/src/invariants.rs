@@ -209,17 +209,25 @@ fn unnoticed(booking: &Journalled) -> Option<&StoredEvent> {
     unnoticed.filter(|_| booking.view.attention.is_none())
 }
 
-/// What the ledger keeps of a payment is what the booking's last word on it says.
+/// What the ledger keeps of a payment is what the booking's last word on it says: the settlement,
+/// whenever what came before it was told.
 fn money(
     booking: &Journalled,
     balance: Option<&(Balance, Timestamp)>,
     settled: Timestamp,
 ) -> Option<Broken> {
-    let last = booking.events.iter().rev().find_map(|it| match &it.event.event {
-        Event::PaymentCaptured { amount } => Some(amount.minor),
+    let events = || booking.events.iter().rev();
+    let settled_with = events().find_map(|it| match &it.event.event {
         Event::PaymentSettled { kept, .. } => Some(kept.minor),
         _ => None,
-    })?;
+    });
+    let charged_with = || {
+        events().find_map(|it| match &it.event.event {
+            Event::PaymentCaptured { amount } => Some(amount.minor),
+            _ => None,
+        })
+    };
+    let last = settled_with.or_else(charged_with)?;
     let (balance, posted_at) = balance.copied().unwrap_or_default();
     if booking.changed_at > settled || posted_at > settled {
         return None;
