@@ -59,6 +59,11 @@ bench: ## Bookings per second on a release build. ARGS="…" adds options
 	$(NEED) cargo temporal
 	@$(RUN) cargo run -q --release -p bellhop-workers -- bench $(ARGS)
 
+.PHONY: storms
+storms: ## The fault tests that take minutes: deaths at every activity, kill -9 amid 100 bookings
+	$(NEED) cargo temporal
+	@$(RUN) cargo test -p bellhop-tests --features storms --test faults
+
 .PHONY: requirements
 requirements: ## Every requirement and the test that shows it
 	$(NEED) cargo temporal

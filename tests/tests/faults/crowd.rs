@@ -1,22 +1,19 @@
-//! Many at once: the same request many times, more customers than taxis, and more refused commands
-//! than a workflow could take.
+//! Many at once: the same request many times, and more customers than taxis.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use bellhop_tests::{
     desk::{Desk, a_taxi, booking_id, new_key},
-    history,
-    stack::{Options, Stack},
+    stack::Stack,
 };
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
     PROGRAM,
     cancels::nothing_is_kept,
-    course::{ended, hears, quick, variant},
+    course::{ended, hears, quick},
     users::Users,
 };
 
@@ -99,37 +96,6 @@ async fn sixty_customers_and_twenty_taxis() -> anyhow::Result<()> {
     }
     stack.assert_invariants().await?;
     stack.judge_remains().await
-}
-
-/// How many commands are refused: more than the 2,000 updates that a run may complete.
-const REFUSED: usize = 3_000;
-
-#[tokio::test]
-async fn refused_commands_leave_no_trace() -> anyhow::Result<()> {
-    // Nobody may cancel within an hour of the start.
-    let tier = "[[cancel]]\nuntil = { stage = \"on_the_way\" }\nrefund_percent = 50\n";
-    let services = vec![("call-taxi.toml", variant("call-taxi", &[(tier, "")])?)];
-    let stack = Stack::start_with(PROGRAM, Options { services, ..Options::default() }).await?;
-    let (_sign, users) = Users::of(&stack);
-    let mut taxi = a_taxi("tok_ok");
-    taxi["starts_at"] = json!(Timestamp::now() + SignedDuration::from_mins(10));
-    let id = stack.desk("dev-customer").book(taxi).await?.id()?;
-    let client = history::connect(stack.temporal()).await?;
-    let before = history::of(&client, &id).await?.len();
-
-    let path = format!("/bookings/{id}/cancel");
-    let refused = stream::iter(0..REFUSED).map(async |_| {
-        let refused = users.post("dev-customer", &path, &new_key(), json!({})).await?;
-        hears(&refused, 409, "not_allowed", "/code")
-    });
-    // The engine takes ten updates of a workflow at a time.
-    refused.buffer_unordered(8).try_collect::<Vec<()>>().await?;
-
-    assert_eq!(history::of(&client, &id).await?.len(), before, "the history has not grown");
-    let path = format!("/approvals/{id}/approve");
-    let approved = users.post("dev-manager", &path, &new_key(), json!({})).await?;
-    hears(&approved, 200, "confirmed", "/status")?;
-    stack.assert_invariants().await
 }
 
 #[tokio::test]

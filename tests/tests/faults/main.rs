@@ -7,8 +7,12 @@
 mod cancels;
 mod course;
 mod crowd;
+#[cfg(feature = "storms")]
 mod deaths;
+#[cfg(feature = "storms")]
 mod kills;
+#[cfg(feature = "storms")]
+mod refused;
 mod sweep;
 mod tokens;
 mod users;
