@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, ChildStdin, Command},
+    sync::{Semaphore, SemaphorePermit},
 };
 
 use crate::{desk::Desk, faults::Faults};
@@ -27,6 +28,10 @@ pub const FOLDER: &str = "BELLHOP_TEST_FOLDER";
 
 /// How long a test waits for something that has to come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many stacks of a test process run at a time: an engine takes most of a core while it works,
+/// and what it cannot do in time would look like a fault of ours.
+static SEATS: Semaphore = Semaphore::const_new(3);
 
 /// What a stack is started with.
 #[derive(Debug, Default)]
@@ -51,6 +56,7 @@ pub struct Stack {
     /// The process ends when this is closed, which waiting for it would do.
     _leash: Option<ChildStdin>,
     access: Access,
+    _seat: SemaphorePermit<'static>,
 }
 
 /// A way into a running Bellhop.
@@ -80,7 +86,8 @@ struct Places {
 }
 
 impl Stack {
-    /// Starts Bellhop with everything that it needs, and waits until it is ready.
+    /// Starts Bellhop with everything that it needs, and waits until it is ready. A test that needs
+    /// more than one of them starts the next when it has dropped the one before.
     pub async fn start(program: &str) -> anyhow::Result<Self> {
         Self::start_with(program, Options::default()).await
     }
@@ -89,6 +96,7 @@ impl Stack {
     pub async fn start_with(program: &str, options: Options) -> anyhow::Result<Self> {
         // A second provider is only refused; the first one is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let seat = SEATS.acquire().await?;
         let folder = TempDir::new()?;
         if !options.services.is_empty() {
             let services = folder.path().join("services");
@@ -102,7 +110,7 @@ impl Stack {
         let leash = child.stdin.take();
         let faults = Faults::new(folder.path().join("faults"));
         let access = Access { places, faults, http: client()? };
-        Ok(Self { program, options, folder, child, _leash: leash, access })
+        Ok(Self { program, options, folder, child, _leash: leash, access, _seat: seat })
     }
 
     /// Kills the process without a word, and the engine with it.
