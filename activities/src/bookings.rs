@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bellhop_domain::act::{
-    Append, Appended, Expire, Expiry, Firm, Firmed, Open, Opened, Release, Released,
+    Append, Appended, Expire, Expiry, Firm, Firmed, Open, Opened, Release, Released, UseUp, UsedUp,
 };
 use bellhop_store::Store;
 use bellhop_workflows::contract::bookings;
@@ -60,14 +60,24 @@ impl BookingActivities {
         self.store.expire_hold(&expire, Timestamp::now()).await.map_err(failure::store)
     }
 
-    /// Gives back what is held or taken, and closes the hold to late acts.
-    #[activity(definition = bookings::ReleaseHold)]
+    /// Uses up what is held.
+    #[activity(definition = bookings::UseUpHold)]
+    pub async fn use_up(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        use_up: UseUp,
+    ) -> Result<UsedUp, ActivityError> {
+        self.store.use_up_hold(&use_up, Timestamp::now()).await.map_err(failure::store)
+    }
+
+    /// Lets go of whatever the booking has.
+    #[activity(definition = bookings::ReleaseBooking)]
     pub async fn release(
         self: Arc<Self>,
         _ctx: ActivityContext,
         release: Release,
     ) -> Result<Released, ActivityError> {
-        self.store.release_hold(&release, Timestamp::now()).await.map_err(failure::store)
+        self.store.release_booking(&release, Timestamp::now()).await.map_err(failure::store)
     }
 
     /// Adds events to the journal.

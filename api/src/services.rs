@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bellhop_domain::{
-    plan::{Customer, Pace, Place, Plan, Request, Violation},
+    id::PoolId,
+    money::Money,
+    plan::{Customer, Means, Pace, Place, Plan, Request, Violation},
     service::{InvalidService, Service},
     text::Language,
 };
@@ -17,6 +19,9 @@ use crate::{
 
 /// How far in the past a start may lie, for clocks that differ.
 const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_mins(5);
+
+/// The option that a request may also name as a member of its own.
+const EXHIBITION: &str = "exhibition_id";
 
 /// The services that are offered, by their ids.
 #[derive(Clone, Debug, Default)]
@@ -119,13 +124,16 @@ impl Services {
             phone,
             language: new.customer.language,
         };
+        let mut options = new.options;
+        options.extend(new.exhibition_id.map(|it| (EXHIBITION.to_owned(), it.to_string())));
         let request = Request {
             customer,
-            options: new.options,
+            options,
             starts_at: new.starts_at.unwrap_or(now),
             place: new.place,
             quantity: new.quantity,
-            payment_token: new.payment.map(|it| it.token),
+            agreed_cost: new.agreed_cost,
+            payment: new.payment.map(NewPayment::means),
         };
         violations.extend(service.violations(&request));
         if !violations.is_empty() {
@@ -148,6 +156,9 @@ pub(crate) struct NewBooking {
     place: Option<Place>,
     #[serde(default = "one")]
     quantity: u32,
+    agreed_cost: Option<Money>,
+    /// The option `exhibition_id`, as a member of its own.
+    exhibition_id: Option<PoolId>,
     payment: Option<NewPayment>,
 }
 
@@ -164,6 +175,15 @@ struct NewCustomer {
 #[serde(deny_unknown_fields)]
 struct NewPayment {
     token: String,
+    kind: Option<String>,
+    #[serde(default)]
+    store: bool,
+}
+
+impl NewPayment {
+    fn means(self) -> Means {
+        Means { token: self.token, kind: self.kind, method: None, store: self.store }
+    }
 }
 
 const fn one() -> u32 {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Actor, Assignment, NewEvent, StoredEvent},
-    id::{BookingId, CompanyId, PoolId},
+    id::{BookingId, CompanyId, PoolId, SubjectId},
     key::ActKey,
     money::Money,
     plan::Plan,
@@ -26,7 +26,8 @@ pub struct Open {
     pub first_run_id: String,
     /// What it goes by.
     pub plan: Plan,
-    /// When what is held goes back unless it is paid for.
+    /// When what is held goes back unless it is paid for. Where nothing is to be paid it is firm at
+    /// once, and the booking is accepted in the same transaction.
     pub hold_expires_at: Timestamp,
     /// Who books.
     pub actor: Actor,
@@ -36,20 +37,20 @@ pub struct Open {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Opened {
-    /// Everything is set aside.
-    Held {
+    /// Everything that it needs is set aside.
+    Ready {
         /// What the booking costs.
         amount: Money,
-        /// From where it is held.
-        pool: PoolId,
+        /// From where it is held, if it holds something.
+        pool: Option<PoolId>,
         /// Whose that is.
-        company: CompanyId,
+        company: Option<CompanyId>,
         /// The events that were journalled.
         events: Vec<StoredEvent>,
     },
     /// Nothing is left, or nothing like it is offered.
     Refused {
-        /// `sold_out` or `not_offered`.
+        /// `sold_out`, `not_offered`, or `closed` for what was undone before.
         code: String,
         /// The events that were journalled.
         events: Vec<StoredEvent>,
@@ -130,20 +131,112 @@ pub enum Assigned {
     Lost,
 }
 
-/// Gives back whatever a booking holds or has taken, and closes it to any late act.
+/// Claims the nearest free person for a booking, and journals the claim. A booking that was
+/// cancelled meanwhile is not moved by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Release {
+pub struct Claim {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking. Its plan says who is sought, and around which place.
+    pub booking: BookingId,
+    /// Counts the claims of the booking from 1; it numbers the events and the offer.
+    pub ordinal: u32,
+    /// How far from the place, in metres.
+    pub within: u32,
+    /// Who is not asked again.
+    pub excluded: Vec<SubjectId>,
+    /// Until when they can answer; `None` where they are assigned without being asked.
+    pub expires_at: Option<Timestamp>,
+    /// Events that the journal may not have yet; they are journalled before the claim.
+    pub events: Vec<NewEvent>,
+}
+
+/// How a claim went. Whatever the booking had claimed before is free again in any case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Claimed {
+    /// Somebody is assigned or asked.
+    Made {
+        /// Who.
+        assignment: Assignment,
+        /// The events that were journalled.
+        events: Vec<StoredEvent>,
+    },
+    /// Nobody who could do it is free so near.
+    Nobody,
+    /// The booking was undone before.
+    Closed,
+}
+
+/// Issues the confirmation of entry, and journals it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirm {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+    /// Events that the journal may not have yet; they are journalled before the confirmation.
+    pub events: Vec<NewEvent>,
+}
+
+/// How confirming went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Confirmed {
+    /// It is issued.
+    Issued {
+        /// What is written on it.
+        number: String,
+        /// The events that were journalled.
+        events: Vec<StoredEvent>,
+    },
+    /// The booking was undone before.
+    Closed,
+}
+
+/// Uses up what a booking holds: it never goes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UseUp {
     /// The key of the act.
     pub key: ActKey,
     /// The booking.
     pub booking: BookingId,
 }
 
-/// What went back.
+/// What was used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Released {
+pub struct UsedUp {
     /// How many; 0 when nothing was held.
     pub quantity: u32,
+}
+
+/// Lets go of whatever a booking has, when it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The key of the act.
+    pub key: ActKey,
+    /// The booking.
+    pub booking: BookingId,
+    /// Whether it was served: what a served booking uses up does not go back, and its confirmation
+    /// stands. Otherwise all of it goes back, but what is used up already, and the booking is closed
+    /// to any late act.
+    pub served: bool,
+}
+
+/// What a booking let go of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// How many went back; 0 when nothing was held.
+    pub quantity: u32,
+    /// How many were used up by being served.
+    #[serde(default)]
+    pub used: u32,
+    /// Who is free again.
+    #[serde(default)]
+    pub subject: Option<SubjectId>,
+    /// Whether there was a confirmation, and it is cancelled.
+    #[serde(default)]
+    pub confirmation: bool,
 }
 
 /// Adds events to the journal.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{CompanyId, PoolId, SubjectId},
+    id::{CompanyId, OfferId, PoolId, SubjectId},
     money::Money,
     status::{PaymentStatus, Status, Trigger},
 };
@@ -144,8 +144,9 @@ pub enum Event {
         pool: PoolId,
         /// How many.
         quantity: u32,
-        /// Until when, unless it is paid for before.
-        expires_at: Timestamp,
+        /// Until when, unless it is paid for before; nothing where there is nothing to pay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
     },
     /// What was held or taken went back.
     #[serde(rename = "hold.released")]
@@ -202,6 +203,24 @@ pub enum Event {
     /// Nobody decided in time.
     #[serde(rename = "approval.lapsed")]
     ApprovalLapsed,
+    /// Somebody is asked whether they serve the booking.
+    #[serde(rename = "offer.made")]
+    Offered {
+        /// The question.
+        offer: Offer,
+    },
+    /// Who was asked or assigned does not serve it.
+    #[serde(rename = "offer.declined")]
+    OfferDeclined {
+        /// Who.
+        subject: SubjectId,
+    },
+    /// Who was asked has not answered in time.
+    #[serde(rename = "offer.lapsed")]
+    OfferLapsed {
+        /// Who.
+        subject: SubjectId,
+    },
     /// Somebody or something serves the booking.
     #[serde(rename = "assignment.made")]
     Assigned {
@@ -210,7 +229,26 @@ pub enum Event {
     },
     /// The assignment was taken back.
     #[serde(rename = "assignment.released")]
-    AssignmentReleased,
+    AssignmentReleased {
+        /// Whose it was, where it was a person's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<SubjectId>,
+    },
+    /// The visitor has a confirmation of entry.
+    #[serde(rename = "confirmation.issued")]
+    ConfirmationIssued {
+        /// What is written on it.
+        number: String,
+    },
+    /// The confirmation of entry is no longer good.
+    #[serde(rename = "confirmation.cancelled")]
+    ConfirmationCancelled,
+    /// What was held is used up, and does not go back.
+    #[serde(rename = "hold.used")]
+    HoldUsed {
+        /// How many.
+        quantity: u32,
+    },
     /// A stage of the service was reached.
     #[serde(rename = "stage.reached")]
     StageReached {
@@ -222,7 +260,11 @@ pub enum Event {
     Completed,
     /// The customer did not come.
     #[serde(rename = "booking.no_show")]
-    Missed,
+    Missed {
+        /// What is kept of the price.
+        #[serde(default)]
+        keep: Option<Money>,
+    },
     /// Somebody cancelled.
     #[serde(rename = "booking.cancelling")]
     Cancelling {
@@ -271,6 +313,20 @@ pub struct Assignment {
     /// The person, where one is assigned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectId>,
+    /// The claim on that person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<OfferId>,
+}
+
+/// A question to somebody, whether they serve a booking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Its id, to be answered by.
+    pub id: OfferId,
+    /// Who is asked, and what the customer reads if they accept.
+    pub assignment: Assignment,
+    /// Until when they can answer.
+    pub expires_at: Timestamp,
 }
 
 impl Event {
@@ -291,10 +347,16 @@ impl Event {
             Self::ApprovalDeclined { .. } => "approval.declined",
             Self::ApprovalLapsed => "approval.lapsed",
             Self::Assigned { .. } => "assignment.made",
-            Self::AssignmentReleased => "assignment.released",
+            Self::AssignmentReleased { .. } => "assignment.released",
+            Self::Offered { .. } => "offer.made",
+            Self::OfferDeclined { .. } => "offer.declined",
+            Self::OfferLapsed { .. } => "offer.lapsed",
+            Self::ConfirmationIssued { .. } => "confirmation.issued",
+            Self::ConfirmationCancelled => "confirmation.cancelled",
+            Self::HoldUsed { .. } => "hold.used",
             Self::StageReached { .. } => "stage.reached",
             Self::Completed => "booking.completed",
-            Self::Missed => "booking.no_show",
+            Self::Missed { .. } => "booking.no_show",
             Self::Cancelling { .. } => "booking.cancelling",
             Self::Cancelled => "booking.cancelled",
             Self::Rejected { .. } => "booking.rejected",

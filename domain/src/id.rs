@@ -85,6 +85,18 @@ id! {
     PoolId, "pool"
 }
 id! {
+    /// A payment method that a customer has stored: `pm_…`.
+    MethodId, "payment method"
+}
+id! {
+    /// Somebody who is asked to serve a booking, or does: the claim on them, `of_…`.
+    OfferId, "offer"
+}
+id! {
+    /// Something that goes on for a while, to be asked after: `op_…`.
+    OperationId, "operation"
+}
+id! {
     /// A quoted cancellation fee: `cq_…`.
     QuoteId, "cancellation quote"
 }
@@ -94,6 +106,30 @@ impl BookingId {
     pub fn from_key(caller: &SubjectId, idempotency_key: &str) -> Self {
         let name = format!("{caller}\0{idempotency_key}");
         Self(format!("bk_{}", Uuid::new_v5(&NAMESPACE, name.as_bytes()).simple()))
+    }
+}
+
+impl MethodId {
+    /// The id of the method that a booking stores, or that a request under `key` registers.
+    pub fn from_key(owner: &SubjectId, key: &str) -> Self {
+        let name = format!("{owner}\0{key}");
+        Self(format!("pm_{}", Uuid::new_v5(&NAMESPACE, name.as_bytes()).simple()))
+    }
+}
+
+impl OfferId {
+    /// The id of a booking's `ordinal`th claim.
+    pub fn new(booking: &BookingId, ordinal: u32) -> Self {
+        let name = format!("{booking}\0{ordinal}");
+        Self(format!("of_{}", Uuid::new_v5(&NAMESPACE, name.as_bytes()).simple()))
+    }
+}
+
+impl OperationId {
+    /// The id of what a caller's request under `key` began, always the same one.
+    pub fn from_key(caller: &SubjectId, key: &str) -> Self {
+        let name = format!("{caller}\0{key}");
+        Self(format!("op_{}", Uuid::new_v5(&NAMESPACE, name.as_bytes()).simple()))
     }
 }
 

@@ -25,8 +25,14 @@ pub enum Purpose {
     Fare,
     /// Assigning what was held.
     Assign,
-    /// Giving back what was held or assigned.
+    /// Letting go of whatever the booking has.
     Release,
+    /// Using up what was held.
+    Use,
+    /// Claiming the nearest free person.
+    Claim,
+    /// Issuing the confirmation of entry.
+    Confirm,
 }
 
 impl ActKey {
@@ -39,6 +45,9 @@ impl ActKey {
             Purpose::Fare => "fare",
             Purpose::Assign => "assign",
             Purpose::Release => "release",
+            Purpose::Use => "use",
+            Purpose::Claim => "claim",
+            Purpose::Confirm => "confirm",
         };
         Self(format!("{booking}/{purpose}/{ordinal}"))
     }

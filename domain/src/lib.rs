@@ -14,3 +14,4 @@ pub mod span;
 pub mod status;
 pub mod text;
 pub mod view;
+pub mod zone;

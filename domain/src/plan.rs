@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{CompanyId, SubjectId},
+    id::{CompanyId, MethodId, PoolId, SubjectId},
+    money::Money,
     phone::Phone,
-    service::Service,
+    service::{Dispatch, Quote, Service},
     text::Language,
 };
 
@@ -43,8 +44,27 @@ pub struct Request {
     pub place: Option<Place>,
     /// How many.
     pub quantity: u32,
-    /// How it is paid: a token of the payment provider, never a card number.
-    pub payment_token: Option<String>,
+    /// What was agreed that it costs, where the service asks for that.
+    #[serde(default)]
+    pub agreed_cost: Option<Money>,
+    /// How it is paid; nothing where it is paid on the spot.
+    pub payment: Option<Means>,
+}
+
+/// What a booking is paid with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Means {
+    /// A token of the payment provider, never a card number.
+    pub token: String,
+    /// What people call it: `credit`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The stored method that it is, or becomes.
+    #[serde(default)]
+    pub method: Option<MethodId>,
+    /// Whether the method is stored once it has paid (home-cleaning 1).
+    #[serde(default)]
+    pub store: bool,
 }
 
 /// Who books.
@@ -147,10 +167,54 @@ impl Plan {
         self.option(self.service.hold.as_ref()?.company.as_deref())?.parse().ok()
     }
 
+    /// The pool that the request names, if it names one.
+    pub fn pool(&self) -> Option<PoolId> {
+        self.option(self.service.hold.as_ref()?.id.as_deref())?.parse().ok()
+    }
+
+    /// What somebody must be able to do to be assigned, if that matters.
+    pub fn skill(&self) -> Option<&str> {
+        match self.service.dispatch.as_ref()? {
+            Dispatch::Nearest(nearest) => self.option(nearest.skill.as_deref()),
+            Dispatch::FromHold | Dispatch::EntryConfirmation => None,
+        }
+    }
+
+    /// What the booking costs; `pool` is the price of the pool that is held from.
+    ///
+    /// # Errors
+    /// [`Unpriced`] when it depends on what the request or the pool does not say, or is too much.
+    pub fn amount(&self, pool: Option<Money>) -> Result<Money, Unpriced> {
+        let piece = match &self.service.quote {
+            Quote::Pool { minimum, .. } => {
+                let price = pool.ok_or(Unpriced)?;
+                Money { minor: price.minor.max(*minimum), ..price }
+            }
+            Quote::Agreed { .. } => return self.request.agreed_cost.ok_or(Unpriced),
+            Quote::Tariff { currency, price, option, prices } => {
+                let special = self.option(option.as_deref()).and_then(|it| prices.get(it));
+                Money { minor: *special.unwrap_or(price), currency: *currency }
+            }
+        };
+        piece.times(self.request.quantity).map_err(|_too_much| Unpriced)
+    }
+
+    /// What the provider is to be paid of `amount`, and by what; nothing where nothing is due or it
+    /// is paid on the spot.
+    pub fn due(&self, amount: Money) -> Option<(&Means, Money)> {
+        let means = self.request.payment.as_ref()?;
+        (self.service.payment.is_some() && amount.minor > 0).then_some((means, amount))
+    }
+
     fn option(&self, name: Option<&str>) -> Option<&str> {
         self.request.options.get(name?).map(String::as_str)
     }
 }
+
+/// The price of a booking cannot be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the price of the booking cannot be told")]
+pub struct Unpriced;
 
 impl Service {
     /// What of a request does not fit the service; empty when it fits.
@@ -181,9 +245,26 @@ impl Service {
         if !(1..=self.request.max_quantity).contains(&request.quantity) {
             wrong("/quantity", format!("book 1 to {}", self.request.max_quantity));
         }
-        match (&self.payment, &request.payment_token) {
-            (Some(_), None) => wrong("/payment/token", "name a payment token".to_owned()),
+        match (&self.payment, &request.payment) {
+            (Some(rule), None) if !rule.optional => {
+                let detail = "name a payment: its token, or the method_id of a stored method";
+                wrong("/payment", detail.to_owned());
+            }
             (None, Some(_)) => wrong("/payment", format!("{} takes no payment", self.id)),
+            _ => {}
+        }
+        match (&self.quote, request.agreed_cost) {
+            (Quote::Agreed { currency, minimum, maximum }, cost) => {
+                let fits = |it: Money| {
+                    it.currency == *currency && (*minimum..=*maximum).contains(&it.minor)
+                };
+                if !cost.is_some_and(fits) {
+                    let money = |minor| Money { minor, currency: *currency };
+                    let (least, most) = (money(*minimum), money(*maximum));
+                    wrong("/agreed_cost", format!("name what was agreed: {least} to {most}"));
+                }
+            }
+            (_, Some(_)) => wrong("/agreed_cost", format!("{} has its own prices", self.id)),
             _ => {}
         }
         found
@@ -220,7 +301,13 @@ pub(crate) mod tests {
                     lon: 126.9236,
                 }),
                 quantity: 1,
-                payment_token: Some("tok_ok".to_owned()),
+                agreed_cost: None,
+                payment: Some(Means {
+                    token: "tok_ok".to_owned(),
+                    kind: None,
+                    method: None,
+                    store: false,
+                }),
             },
             fingerprint: "f".to_owned(),
             pace: Pace::default(),
@@ -234,11 +321,23 @@ pub(crate) mod tests {
 
         let mut request = plan.request.clone();
         request.options = BTreeMap::from([("colour".to_owned(), "red".to_owned())]);
-        (request.place, request.quantity, request.payment_token) = (None, 2, None);
+        (request.place, request.quantity, request.payment) = (None, 2, None);
         let found = plan.service.violations(&request);
         let pointers: Vec<_> = found.iter().map(|it| it.pointer.as_str()).collect();
         let expected = ["/options/grade", "/options/colour", "/place", "/quantity"];
-        assert_eq!(pointers, [&expected[..], &["/payment/token"]].concat());
+        assert_eq!(pointers, [&expected[..], &["/payment"]].concat());
+        Ok(())
+    }
+
+    #[test]
+    fn a_piece_costs_at_least_the_minimum() -> Result<(), Box<dyn std::error::Error>> {
+        let plan = a_taxi()?;
+        let price = |minor| {
+            let pool = Money { minor, currency: plan.service.currency() };
+            plan.amount(Some(pool)).map(|it| it.minor)
+        };
+        assert_eq!((price(9_800), price(100)), (Ok(9_800), Ok(3_800)), "call-taxi 1: 3,800 won");
+        assert_eq!(plan.amount(None), Err(Unpriced));
         Ok(())
     }
 

@@ -112,6 +112,8 @@ words! {
         Lapse = "lapse",
         /// Somebody or something is assigned.
         Assign = "assign",
+        /// Who was assigned does not come after all: another is sought.
+        Unassign = "unassign",
         /// Nobody and nothing can be assigned.
         GiveUp = "give_up",
         /// The next stage is reached.
@@ -182,8 +184,24 @@ pub const MOVES: &[Move] = &[
         who: &[Manager, Operator],
         to: &[Rejected],
     },
-    Move { from: &[AwaitingApproval], trigger: Trigger::Lapse, who: &[System], to: &[Rejected] },
-    Move { from: &[Dispatching], trigger: Trigger::Assign, who: &[System], to: &[Confirmed] },
+    Move {
+        from: &[AwaitingApproval],
+        trigger: Trigger::Lapse,
+        who: &[System],
+        to: &[Rejected, Dispatching, Confirmed],
+    },
+    Move {
+        from: &[Dispatching],
+        trigger: Trigger::Assign,
+        who: &[System, Driver, Operator], // who was asked accepts
+        to: &[Confirmed],
+    },
+    Move {
+        from: &[Confirmed],
+        trigger: Trigger::Unassign,
+        who: &[Driver, Operator],
+        to: &[Dispatching],
+    },
     Move {
         from: &[Dispatching, Confirmed],
         trigger: Trigger::GiveUp,

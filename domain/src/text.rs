@@ -47,14 +47,21 @@ pub enum Channel {
     /// KakaoTalk (AlimTalk).
     #[serde(rename = "kakaotalk")]
     KakaoTalk,
+    /// The customer's own page: it is there at once, and no gateway is asked.
+    #[serde(rename = "page")]
+    Page,
 }
 
 impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 3] = [Self::Sms, Self::KakaoTalk, Self::Page];
+
     /// The word on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sms => "sms",
             Self::KakaoTalk => "kakaotalk",
+            Self::Page => "page",
         }
     }
 }

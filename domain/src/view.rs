@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Assignment, Event, StoredEvent},
+    event::{Assignment, Event, Offer, StoredEvent},
     id::CompanyId,
     money::{Currency, Money},
     status::{PaymentStatus, Status, may_move},
@@ -32,6 +32,12 @@ pub struct BookingView {
     pub company: Option<CompanyId>,
     /// Who or what serves it.
     pub assignment: Option<Assignment>,
+    /// Who is asked to serve it at the moment.
+    #[serde(default)]
+    pub offer: Option<Offer>,
+    /// The visitor's confirmation of entry, once there is one.
+    #[serde(default)]
+    pub confirmation: Option<Confirmation>,
     /// What fails at the moment, for somebody to look at.
     pub attention: Option<Attention>,
     /// Why it ended as it did: a stable code.
@@ -53,6 +59,25 @@ pub struct PaymentView {
     pub captured: i64,
     /// What of it went back.
     pub refunded: i64,
+}
+
+/// A confirmation of entry: a stage of its own, with a state of its own (exhibition 5 and 8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// What is written on it; empty where it was cancelled before it was issued.
+    pub number: String,
+    /// Whether it is good.
+    pub status: ConfirmationStatus,
+}
+
+/// Whether a confirmation of entry is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmationStatus {
+    /// It is.
+    Issued,
+    /// It is not any more; a late confirmation changes nothing.
+    Cancelled,
 }
 
 /// A technical fault that has lasted for a while.
@@ -84,6 +109,8 @@ impl Default for BookingView {
             starts_at: None,
             company: None,
             assignment: None,
+            offer: None,
+            confirmation: None,
             attention: None,
             code: None,
             seq: 0,
@@ -150,14 +177,33 @@ impl BookingView {
             Event::PaymentSettled { payment, kept, returned } => {
                 self.settle(*payment, *kept, *returned);
             }
-            Event::Assigned { assignment } => self.assignment = Some(assignment.clone()),
-            Event::AssignmentReleased => self.assignment = None,
+            Event::Offered { offer } => self.offer = Some(offer.clone()),
+            Event::OfferLapsed { .. } => self.offer = None,
+            Event::OfferDeclined { .. } => (self.offer, self.assignment) = (None, None),
+            Event::Assigned { assignment } => {
+                self.offer = None;
+                self.company = assignment.company.clone().or(self.company.take());
+                self.assignment = Some(assignment.clone());
+            }
+            Event::AssignmentReleased { .. } => (self.offer, self.assignment) = (None, None),
+            Event::ConfirmationIssued { number } => {
+                let issued =
+                    || Confirmation { number: number.clone(), status: ConfirmationStatus::Issued };
+                self.confirmation.get_or_insert_with(issued);
+            }
+            Event::ConfirmationCancelled => {
+                let number = self.confirmation.take().map(|it| it.number).unwrap_or_default();
+                let status = ConfirmationStatus::Cancelled;
+                self.confirmation = Some(Confirmation { number, status });
+            }
             Event::StageReached { stage } => self.stage = Some(stage.clone()),
             Event::Rejected { code } | Event::Unfulfilled { code } => {
                 self.code = Some(code.clone());
             }
             Event::ApprovalDeclined { .. } => self.code = Some("approval_declined".to_owned()),
-            Event::ApprovalLapsed => self.code = Some("approval_lapsed".to_owned()),
+            Event::ApprovalLapsed if self.status == Status::Rejected => {
+                self.code = Some("approval_lapsed".to_owned());
+            }
             Event::Expired => self.code = Some("hold_expired".to_owned()),
             Event::AttentionRaised { cause } => {
                 self.attention = Some(Attention { cause: cause.clone(), since: at });
@@ -165,11 +211,13 @@ impl BookingView {
             Event::AttentionCleared => self.attention = None,
             Event::HoldPlaced { .. }
             | Event::HoldReleased { .. }
+            | Event::HoldUsed { .. }
             | Event::Accepted
             | Event::PaymentAwaited
             | Event::ApprovalGranted
+            | Event::ApprovalLapsed
             | Event::Completed
-            | Event::Missed
+            | Event::Missed { .. }
             | Event::Cancelling { .. }
             | Event::Cancelled => {}
         }
@@ -214,7 +262,8 @@ mod tests {
             .moving(Trigger::Cancel, Status::Cancelling);
         view.fold(&stored(1, cancel))?;
 
-        let assignment = Assignment { company: None, label: "taxi".to_owned(), subject: None };
+        let assignment =
+            Assignment { company: None, label: "taxi".to_owned(), subject: None, offer: None };
         let late = NewEvent::new(Event::Assigned { assignment }, 1)
             .moving(Trigger::Assign, Status::Confirmed);
         assert!(view.fold(&stored(2, late)).is_err());

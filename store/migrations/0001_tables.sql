@@ -45,18 +45,24 @@ CREATE TABLE pools (
     company TEXT NOT NULL,
     variant TEXT,
     label TEXT NOT NULL,
+    -- Where it is, and when it takes place: an exhibition's hall and date.
+    place TEXT,
+    starts_at BIGINT,
     price BIGINT NOT NULL,
     currency TEXT NOT NULL,
     capacity BIGINT NOT NULL,
     held BIGINT NOT NULL,
     taken BIGINT NOT NULL,
     open BOOLEAN NOT NULL,
+    -- Set once, and for good: what was withdrawn is never open again.
+    withdrawn_at BIGINT,
     created_at BIGINT NOT NULL,
     CONSTRAINT pools_within CHECK (held >= 0 AND taken >= 0 AND held + taken <= capacity)
 );
 CREATE INDEX pools_by_price ON pools (kind, variant, price, id);
 
--- The one hold of a booking: held, firm, taken, expired, released, refused, or closed before it was placed.
+-- The one hold of a booking: held, firm, taken, used, expired, released, refused, or closed before it was
+-- placed. A pool counts both taken and used ones as taken.
 CREATE TABLE holds (
     booking_id TEXT PRIMARY KEY,
     pool_id TEXT,
@@ -66,7 +72,81 @@ CREATE TABLE holds (
     expires_at BIGINT,
     changed_at BIGINT NOT NULL
 );
-CREATE INDEX holds_active ON holds (pool_id) WHERE state IN ('held', 'firm', 'taken');
+CREATE INDEX holds_active ON holds (pool_id) WHERE state IN ('held', 'firm', 'taken', 'used');
+
+-- People who can be assigned: drivers, cleaners. Places are millionths of a degree.
+CREATE TABLE staff (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    company TEXT NOT NULL,
+    name TEXT NOT NULL,
+    phone TEXT NOT NULL,
+    language TEXT NOT NULL,
+    skills TEXT NOT NULL,
+    available BOOLEAN NOT NULL,
+    lat_e6 BIGINT,
+    lon_e6 BIGINT,
+    located_at BIGINT,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX staff_near ON staff (kind, lat_e6, lon_e6) WHERE available;
+CREATE INDEX staff_by_age ON staff (created_at, id);
+
+-- Who serves a booking, or is asked to: one at a time for both of them.
+CREATE TABLE claims (
+    offer_id TEXT PRIMARY KEY,
+    booking_id TEXT NOT NULL,
+    ordinal BIGINT NOT NULL,
+    staff_id TEXT NOT NULL,
+    made_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    ended_at BIGINT,
+    CONSTRAINT claims_in_order UNIQUE (booking_id, ordinal)
+);
+CREATE UNIQUE INDEX claims_one_per_staff ON claims (staff_id) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX claims_one_per_booking ON claims (booking_id) WHERE ended_at IS NULL;
+CREATE INDEX claims_by_staff ON claims (staff_id, made_at, offer_id);
+
+-- What lets a visitor in.
+CREATE TABLE confirmations (
+    booking_id TEXT PRIMARY KEY,
+    number TEXT NOT NULL,
+    issued_at BIGINT NOT NULL,
+    cancelled_at BIGINT,
+    CONSTRAINT confirmations_numbered UNIQUE (number)
+);
+
+-- What customers pay with: tokens of the payment provider, never card numbers.
+CREATE TABLE payment_methods (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    token TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    is_default BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    detached_at BIGINT
+);
+CREATE INDEX payment_methods_by_owner ON payment_methods (owner, created_at, id);
+CREATE UNIQUE INDEX payment_methods_one_default ON payment_methods (owner)
+    WHERE is_default AND detached_at IS NULL;
+
+-- What goes on for a while: the withdrawal of an exhibition.
+CREATE TABLE operations (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    company TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    reason TEXT,
+    state TEXT NOT NULL,
+    total BIGINT NOT NULL,
+    done BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
 
 -- Calls to the payment provider: sent, done, or closed before anything was sent.
 CREATE TABLE attempts (

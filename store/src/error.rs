@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use bellhop_domain::id::BookingId;
+use bellhop_domain::id::{BookingId, PoolId};
 use sqlx::migrate::MigrateError;
 
 /// Why the store did not do it.
@@ -47,12 +47,12 @@ pub enum StoreError {
     /// No booking of this id was opened.
     #[error("there is no booking {0}")]
     NoBooking(BookingId),
-    /// The plan has nothing to hold, so it cannot be priced.
-    #[error("service {0} holds nothing, so its bookings cannot be priced")]
-    NoHold(String),
-    /// The price times the quantity is beyond what can be counted.
+    /// The plan cannot be priced, or its price is beyond what can be counted.
     #[error(transparent)]
-    TooMuch(#[from] bellhop_domain::money::TooMuch),
+    Unpriced(#[from] bellhop_domain::plan::Unpriced),
+    /// A pool keeps its kind and company, and what was withdrawn stays so.
+    #[error("pool {0} is of another kind or company, or was withdrawn: use another id")]
+    PoolFixed(PoolId),
     /// A pool cannot get smaller than what is in use.
     #[error("the pool has {held} held and {taken} taken: its capacity cannot be less")]
     PoolInUse {

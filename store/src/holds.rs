@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use bellhop_domain::{
-    act::{Assign, Assigned, Expire, Expiry, Firm, Firmed, Release, Released},
+    act::{Assign, Assigned, Expire, Expiry, Firm, Firmed, UseUp, UsedUp},
     event::{Assignment, Event, NewEvent},
     id::{BookingId, PoolId},
     status::{Status, Trigger},
@@ -27,6 +27,8 @@ pub(crate) enum State {
     Firm,
     /// Assigned.
     Taken,
+    /// Used up: it never goes back.
+    Used,
     /// Gone back because its time was over; may be taken again by a payment that came late.
     Expired,
     /// Gone back for good.
@@ -54,9 +56,10 @@ impl Store {
         }
         let hold = find(&mut tx, &firm.booking).await?;
         let is_firm = match &hold {
-            None => return Err(StoreError::NoBooking(firm.booking.clone())),
+            None if booking.is_none() => return Err(StoreError::NoBooking(firm.booking.clone())),
+            None => true, // its service holds nothing
             Some(hold) => match (hold.state, &hold.pool) {
-                (State::Held | State::Firm | State::Taken, _) => true,
+                (State::Held | State::Firm | State::Taken | State::Used, _) => true,
                 (State::Expired, Some(pool)) => {
                     pools::hold_again(&mut tx, pool, hold.quantity).await?
                 }
@@ -66,7 +69,7 @@ impl Store {
         let outcome = match booking.filter(|_| is_firm) {
             None => Firmed::Lost,
             Some(mut booking) => {
-                if hold.is_some_and(|it| it.state != State::Taken) {
+                if hold.is_some_and(|it| !matches!(it.state, State::Taken | State::Used)) {
                     change(&mut tx, &firm.booking, State::Firm, now).await?;
                 }
                 let events = firm.events.clone();
@@ -124,7 +127,8 @@ impl Store {
                 let mut booking = booking.ok_or_else(no_booking)?;
                 let (company, label) = pools::take(&mut tx, &pool, quantity).await?;
                 change(&mut tx, &assign.booking, State::Taken, now).await?;
-                let assignment = Assignment { company: Some(company), label, subject: None };
+                let assignment =
+                    Assignment { company: Some(company), label, subject: None, offer: None };
                 let event = NewEvent::new(Event::Assigned { assignment: assignment.clone() }, 1)
                     .moving(Trigger::Assign, Status::Confirmed);
                 let events = assign.events.iter().cloned().chain([event]).collect();
@@ -136,41 +140,56 @@ impl Store {
         acts::finish(tx, &assign.key, &assign.booking, outcome, now).await
     }
 
-    /// Gives back whatever a booking holds or has taken, and closes it to any late act, the
-    /// opening included.
-    ///
-    /// A repeat answers the first outcome.
+    /// Uses up what a booking holds or has taken: it never goes back. A repeat answers the first
+    /// outcome.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn release_hold(&self, release: &Release, now: Timestamp) -> Result<Released> {
+    pub async fn use_up_hold(&self, use_up: &UseUp, now: Timestamp) -> Result<UsedUp> {
         let mut tx = self.begin().await?;
-        bookings::lock(&mut tx, &release.booking).await?;
-        if let Some(outcome) = acts::outcome(&mut tx, &release.key).await? {
+        bookings::lock(&mut tx, &use_up.booking).await?;
+        if let Some(outcome) = acts::outcome(&mut tx, &use_up.key).await? {
             return Ok(outcome);
         }
-        let mut hold = find(&mut tx, &release.booking).await?;
-        if hold.is_none() && !close(&mut tx, &release.booking, now).await? {
-            // An opening that was under way has placed it while we looked.
-            hold = find(&mut tx, &release.booking).await?;
-        }
-        let quantity = match &hold {
-            Some(Hold { state, pool: Some(pool), quantity, .. }) => {
-                let (held, taken) = match state {
-                    State::Held | State::Firm => (*quantity, 0),
-                    State::Taken => (0, *quantity),
-                    _ => (0, 0),
-                };
-                if held + taken > 0 {
-                    pools::give_back(&mut tx, pool, held, taken).await?;
-                }
-                change(&mut tx, &release.booking, State::Released, now).await?;
-                held + taken
-            }
-            _ => 0,
-        };
-        acts::finish(tx, &release.key, &release.booking, Released { quantity }, now).await
+        let quantity = use_up_rest(&mut tx, &use_up.booking, now).await?;
+        acts::finish(tx, &use_up.key, &use_up.booking, UsedUp { quantity }, now).await
     }
+}
+
+/// Uses up what a booking holds or has taken; answers how many.
+pub(crate) async fn use_up_rest(tx: &mut Tx, booking: &BookingId, now: Timestamp) -> Result<u32> {
+    let Some(Hold { state, pool: Some(pool), quantity, .. }) = find(tx, booking).await? else {
+        return Ok(0);
+    };
+    match state {
+        State::Held | State::Firm => _ = pools::take(tx, &pool, quantity).await?,
+        State::Taken => {}
+        _ => return Ok(0),
+    }
+    change(tx, booking, State::Used, now).await?;
+    Ok(quantity)
+}
+
+/// Gives back what a booking holds or has taken; answers how many. What is used up stays so. Where
+/// there was nothing, the booking is closed to an opening that comes late.
+pub(crate) async fn give_back(tx: &mut Tx, booking: &BookingId, now: Timestamp) -> Result<u32> {
+    let mut hold = find(tx, booking).await?;
+    if hold.is_none() && !close(tx, booking, now).await? {
+        // An opening that was under way has placed it while we looked.
+        hold = find(tx, booking).await?;
+    }
+    let Some(Hold { state, pool: Some(pool), quantity, .. }) = hold else { return Ok(0) };
+    let (held, taken) = match state {
+        State::Held | State::Firm => (quantity, 0),
+        State::Taken => (0, quantity),
+        State::Used => return Ok(0),
+        _ => (0, 0),
+    };
+    if held + taken > 0 {
+        pools::give_back(tx, &pool, held, taken).await?;
+    }
+    change(tx, booking, State::Released, now).await?;
+    Ok(held + taken)
 }
 
 struct Hold {
@@ -215,24 +234,26 @@ async fn change(tx: &mut Tx, booking: &BookingId, state: State, now: Timestamp) 
     Ok(())
 }
 
-/// Inserts a booking's hold; answers whether there was none.
+/// Inserts a booking's hold, firm unless it expires; answers whether there was none.
 pub(crate) async fn place(
     tx: &mut Tx,
     booking: &BookingId,
     pool: &PoolId,
     quantity: u32,
-    expires_at: Timestamp,
+    expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<bool> {
+    let state = if expires_at.is_some() { State::Held } else { State::Firm };
     let inserted = execute!(
         tx,
         "INSERT INTO holds (booking_id, pool_id, quantity, state, expires_at, changed_at)
-         VALUES ($1, $2, $3, 'held', $4, $5)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (booking_id) DO NOTHING",
         booking.as_str(),
         pool.as_str(),
         i64::from(quantity),
-        Instant::from(expires_at),
+        state.as_str(),
+        expires_at.map(Instant::from),
         Instant::from(now),
     )?;
     Ok(inserted == 1)
@@ -272,10 +293,11 @@ async fn close(tx: &mut Tx, booking: &BookingId, now: Timestamp) -> Result<bool>
 }
 
 impl State {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Held,
         Self::Firm,
         Self::Taken,
+        Self::Used,
         Self::Expired,
         Self::Released,
         Self::Refused,
@@ -287,6 +309,7 @@ impl State {
             Self::Held => "held",
             Self::Firm => "firm",
             Self::Taken => "taken",
+            Self::Used => "used",
             Self::Expired => "expired",
             Self::Released => "released",
             Self::Refused => "refused",

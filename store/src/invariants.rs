@@ -5,16 +5,14 @@ use std::collections::HashMap;
 
 use bellhop_domain::{
     event::{Event, StoredEvent},
-    plan::Plan,
-    service::AtCompletion,
-    status::{Status, may_move},
+    status::may_move,
     view::BookingView,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Balance, Result, Store,
-    column::{Instant, Json},
+    column::Instant,
     db::{Tx, query},
     ledger,
     rebuild::{self, Journalled},
@@ -105,10 +103,10 @@ async fn pools(tx: &mut Tx) -> Result<Vec<Broken>> {
         "SELECT id, capacity, held, taken,
                 CAST(COALESCE(SUM(CASE WHEN state IN ('held', 'firm') THEN quantity ELSE 0 END), 0)
                      AS BIGINT) AS holds_held,
-                CAST(COALESCE(SUM(CASE WHEN state = 'taken' THEN quantity ELSE 0 END), 0)
+                CAST(COALESCE(SUM(CASE WHEN state IN ('taken', 'used') THEN quantity ELSE 0 END), 0)
                      AS BIGINT) AS holds_taken
          FROM pools LEFT JOIN holds
-              ON holds.pool_id = pools.id AND holds.state IN ('held', 'firm', 'taken')
+              ON holds.pool_id = pools.id AND holds.state IN ('held', 'firm', 'taken', 'used')
          GROUP BY id, capacity, held, taken",
     )?;
     let mut found = vec![];
@@ -128,30 +126,21 @@ async fn pools(tx: &mut Tx) -> Result<Vec<Broken>> {
     Ok(found)
 }
 
-/// No booking that ended has anything of a pool, unless it was served and used it up.
+/// No booking that ended has anything of a pool but what is used up.
 async fn finished_holds(tx: &mut Tx, settled: Timestamp) -> Result<Vec<Broken>> {
-    let rows: Vec<(String, String, String, Json<Plan>)> = query!(
+    let rows: Vec<(String, String, String)> = query!(
         fetch_all,
         tx,
-        "SELECT booking_id, state, status, plan
+        "SELECT booking_id, state, status
          FROM holds JOIN bookings ON bookings.id = holds.booking_id
          WHERE state IN ('held', 'firm', 'taken') AND bookings.changed_at <= $1
            AND status IN ('completed', 'cancelled', 'rejected', 'expired', 'no_show', 'unfulfilled')",
         Instant::from(settled),
     )?;
-    let is_used_up = |state: &str, status: &str, plan: &Plan| {
-        let hold = plan.service.hold.as_ref();
-        let consumes = hold.is_some_and(|it| it.at_completion == AtCompletion::Consume);
-        consumes && state == "taken" && status == Status::Completed.as_str()
+    let held = |(booking, state, status): (String, String, String)| {
+        broken("no_hold_after_end", booking, format!("is {status} and its hold is {state}"))
     };
-    let mut found = vec![];
-    for (booking, state, status, Json(plan)) in rows {
-        if !is_used_up(&state, &status, &plan) {
-            let detail = format!("is {status} and its hold is {state}");
-            found.push(broken("no_hold_after_end", booking, detail));
-        }
-    }
-    Ok(found)
+    Ok(rows.into_iter().map(held).collect())
 }
 
 /// Nobody is told twice of one event.

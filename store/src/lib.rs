@@ -13,8 +13,10 @@ mod acts;
 mod attempts;
 mod bookings;
 mod cancellation_quotes;
+mod claims;
 mod column;
 mod commands;
+mod confirmations;
 mod connect;
 mod error;
 mod events;
@@ -30,6 +32,7 @@ mod partners;
 mod pools;
 mod queues;
 mod rebuild;
+mod release;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -181,6 +181,7 @@ pub(crate) async fn insert(
         |row, (event, text)| {
             let at = Instant::from(event.at);
             let recipient = customer.phone.e164();
+            let (status, due_at) = begin(*channel, at);
             row.push_bind(id(booking, &event.event.key, *channel, recipient))
                 .push_bind(booking.as_str())
                 .push_bind(&event.event.key)
@@ -191,9 +192,9 @@ pub(crate) async fn insert(
                 .push_bind(customer.id.as_str())
                 .push_bind(text.template)
                 .push_bind(&text.body)
-                .push_bind(MessageStatus::Due.as_str())
+                .push_bind(status.as_str())
                 .push_bind(i64::from(shard(booking)))
-                .push_bind(at)
+                .push_bind(due_at)
                 .push_bind(0_i64)
                 .push_bind(false)
                 .push_bind(at)
@@ -201,6 +202,14 @@ pub(crate) async fn insert(
         }
     )?;
     Ok(())
+}
+
+/// How a new message stands, and when it is due: what is on the customer's page is there at once.
+fn begin(channel: Channel, at: Instant) -> (MessageStatus, Option<Instant>) {
+    match channel {
+        Channel::Page => (MessageStatus::Delivered, None),
+        Channel::Sms | Channel::KakaoTalk => (MessageStatus::Due, Some(at)),
+    }
 }
 
 fn id(booking: &BookingId, event_key: &str, channel: Channel, recipient: &str) -> String {
@@ -219,7 +228,7 @@ impl FromStr for ReadChannel {
     type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        let found = [Channel::Sms, Channel::KakaoTalk].into_iter().find(|it| it.as_str() == word);
+        let found = Channel::ALL.into_iter().find(|it| it.as_str() == word);
         found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
     }
 }

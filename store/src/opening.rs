@@ -1,10 +1,13 @@
-//! Opening: a booking's row, its price, its hold and the first events, in one transaction.
+//! Opening: a booking's row, its price, its hold and the first events, in one transaction; where
+//! nothing is to be paid, also its acceptance.
 
 use bellhop_domain::{
     act::{Open, Opened},
     event::{Event, NewEvent},
-    id::{CompanyId, PoolId},
+    id::CompanyId,
     money::Money,
+    policy,
+    status::Trigger,
 };
 use jiff::Timestamp;
 
@@ -24,8 +27,7 @@ impl Store {
     /// [`Opened::Foreign`]; one whose hold was released before is refused with code `closed`.
     ///
     /// # Errors
-    /// [`StoreError::NoHold`] or [`StoreError::TooMuch`] for a plan that cannot be priced, or
-    /// any database error.
+    /// [`StoreError::Unpriced`] for a plan that cannot be priced, or any database error.
     pub async fn open_booking(&self, open: &Open, now: Timestamp) -> Result<Opened> {
         let mut tx = self.begin().await?;
         let new = bookings::insert(&mut tx, &open.booking, &open.first_run_id, &open.plan, now);
@@ -44,10 +46,10 @@ impl Store {
             }
         };
         let outcome = match hold(&mut tx, open, now).await? {
-            Ok(held) => held.journal(&mut tx, &mut booking, open, now).await?,
+            Ok(ready) => ready.journal(&mut tx, &mut booking, open, now).await?,
             Err(code) => {
-                let company = open.plan.company();
-                let events = vec![created(open, None, company)];
+                let (company, starts_at) = (open.plan.company(), open.plan.request.starts_at);
+                let events = vec![created(open, None, company, starts_at)];
                 let events = events::append(&mut tx, &mut booking, events, now).await?;
                 Opened::Refused { code: code.to_owned(), events }
             }
@@ -57,13 +59,12 @@ impl Store {
 }
 
 /// What was set aside, and for how much.
-struct Held {
-    pool: PoolId,
-    company: CompanyId,
+struct Ready {
     amount: Money,
+    held: Option<Offer>,
 }
 
-impl Held {
+impl Ready {
     async fn journal(
         self,
         tx: &mut Tx,
@@ -71,51 +72,57 @@ impl Held {
         open: &Open,
         now: Timestamp,
     ) -> Result<Opened> {
-        let Self { pool, company, amount } = self;
-        let placed = Event::HoldPlaced {
-            pool: pool.clone(),
-            quantity: open.plan.request.quantity,
-            expires_at: open.hold_expires_at,
-        };
-        let events =
-            vec![created(open, Some(amount), Some(company.clone())), NewEvent::new(placed, 1)];
+        let Self { amount, held } = self;
+        let (plan, pool) = (&open.plan, held.as_ref().map(|it| it.pool.clone()));
+        let company = held.as_ref().map(|it| it.company.clone());
+        let starts_at = held.and_then(|it| it.starts_at).unwrap_or(plan.request.starts_at);
+        let is_due = plan.due(amount).is_some();
+        let mut events = vec![created(open, Some(amount), company.clone(), starts_at)];
+        if let Some(pool) = pool.clone() {
+            let quantity = plan.request.quantity;
+            let expires_at = is_due.then_some(open.hold_expires_at);
+            events.push(NewEvent::new(Event::HoldPlaced { pool, quantity, expires_at }, 1));
+        }
+        if !is_due {
+            let next = policy::accepted_as(&plan.service);
+            events.push(NewEvent::new(Event::Accepted, 1).moving(Trigger::Accepted, next));
+        }
         let events = events::append(tx, booking, events, now).await?;
-        Ok(Opened::Held { amount, pool, company, events })
+        Ok(Opened::Ready { amount, pool, company, events })
     }
 }
 
-/// Sets aside what the plan needs where it is cheapest, or answers why not.
-async fn hold(tx: &mut Tx, open: &Open, now: Timestamp) -> Result<Result<Held, &'static str>> {
-    let service = &open.plan.service;
-    let no_hold = || StoreError::NoHold(service.id.clone());
-    let offers = pools::offers(
-        tx,
-        &service.hold.as_ref().ok_or_else(no_hold)?.pool,
-        open.plan.variant(),
-        open.plan.company().as_ref(),
-        service.currency(),
-    )
-    .await?;
-    let quantity = open.plan.request.quantity;
+/// Prices the plan and sets aside what it needs where it is cheapest, or answers why not.
+async fn hold(tx: &mut Tx, open: &Open, now: Timestamp) -> Result<Result<Ready, &'static str>> {
+    let (plan, quantity) = (&open.plan, open.plan.request.quantity);
+    if plan.service.hold.is_none() {
+        return Ok(Ok(Ready { amount: plan.amount(None)?, held: None }));
+    }
+    let offers = pools::offers(tx, plan, now).await?;
     let refusal = if offers.is_empty() { "not_offered" } else { "sold_out" };
-    for Offer { pool, company, price } in offers {
-        if !pools::hold(tx, &pool, quantity).await? {
+    for offer in offers {
+        if !pools::hold(tx, &offer.pool, quantity).await? {
             continue;
         }
-        if !holds::place(tx, &open.booking, &pool, quantity, open.hold_expires_at, now).await? {
+        let amount = plan.amount(Some(offer.price))?;
+        let expires_at = plan.due(amount).map(|_| open.hold_expires_at);
+        if !holds::place(tx, &open.booking, &offer.pool, quantity, expires_at, now).await? {
             // The booking was undone before this late act came.
-            pools::give_back(tx, &pool, quantity, 0).await?;
+            pools::give_back(tx, &offer.pool, quantity, 0).await?;
             return Ok(Err("closed"));
         }
-        let amount = service.price(price).times(quantity)?;
-        return Ok(Ok(Held { pool, company, amount }));
+        return Ok(Ok(Ready { amount, held: Some(offer) }));
     }
     let is_refused = holds::refuse(tx, &open.booking, quantity, refusal, now).await?;
     Ok(Err(if is_refused { refusal } else { "closed" }))
 }
 
-fn created(open: &Open, amount: Option<Money>, company: Option<CompanyId>) -> NewEvent {
-    let request = &open.plan.request;
-    let (quantity, starts_at) = (request.quantity, request.starts_at);
+fn created(
+    open: &Open,
+    amount: Option<Money>,
+    company: Option<CompanyId>,
+    starts_at: Timestamp,
+) -> NewEvent {
+    let quantity = open.plan.request.quantity;
     NewEvent::new(Event::Created { quantity, amount, starts_at, company }, 1).by(open.actor.clone())
 }

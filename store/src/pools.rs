@@ -4,6 +4,7 @@
 use bellhop_domain::{
     id::{CompanyId, PoolId},
     money::{Currency, Money},
+    plan::Plan,
 };
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use crate::{
     page::one_more,
 };
 
-/// A pool of limited things: a company's taxis of one grade.
+/// A pool of limited things: a company's taxis of one grade, the places of an exhibition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     /// Its id.
@@ -27,6 +28,10 @@ pub struct Pool {
     pub variant: Option<String>,
     /// What customers read.
     pub label: String,
+    /// Where it is: an exhibition's hall.
+    pub place: Option<String>,
+    /// When it takes place; new bookings are refused from then on.
+    pub starts_at: Option<Timestamp>,
     /// The price of one.
     pub price: Money,
     /// How many there are.
@@ -44,6 +49,8 @@ pub struct PoolRow {
     pub held: u32,
     /// Taken by bookings.
     pub taken: u32,
+    /// When it was withdrawn, for good.
+    pub withdrawn_at: Option<Timestamp>,
     /// When it was first put.
     pub created_at: Timestamp,
 }
@@ -57,33 +64,39 @@ impl PoolRow {
 
 macro_rules! columns {
     () => {
-        "id, kind, company, variant, label, price, currency, capacity, held, taken, open, created_at"
+        "id, kind, company, variant, label, place, starts_at, price, currency, capacity, held, taken,
+         open, withdrawn_at, created_at"
     };
 }
 
 impl Store {
-    /// Inserts a pool, or changes it to this.
+    /// Inserts a pool, or changes it to this. Its kind and company stay what they are.
     ///
     /// # Errors
+    /// [`StoreError::PoolFixed`] for a pool of another kind or company, or one that was withdrawn;
     /// [`StoreError::PoolInUse`] when its capacity would be less than what is held and taken (it
     /// stays as it was), or any database error.
     pub async fn put_pool(&self, pool: &Pool, now: Timestamp) -> Result<()> {
         let mut db = self.writer().await?;
         let changed = execute!(
             db,
-            "INSERT INTO pools (id, kind, company, variant, label, price, currency, capacity,
-                                open, created_at, held, taken)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)
+            "INSERT INTO pools (id, kind, company, variant, label, place, starts_at, price, currency,
+                                capacity, open, created_at, held, taken)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0)
              ON CONFLICT (id) DO UPDATE
-             SET kind = excluded.kind, company = excluded.company, variant = excluded.variant,
-                 label = excluded.label, price = excluded.price, currency = excluded.currency,
-                 capacity = excluded.capacity, open = excluded.open
-             WHERE pools.held + pools.taken <= excluded.capacity",
+             SET variant = excluded.variant, label = excluded.label, place = excluded.place,
+                 starts_at = excluded.starts_at, price = excluded.price,
+                 currency = excluded.currency, capacity = excluded.capacity, open = excluded.open
+             WHERE pools.kind = excluded.kind AND pools.company = excluded.company
+               AND pools.withdrawn_at IS NULL
+               AND pools.held + pools.taken <= excluded.capacity",
             pool.id.as_str(),
             &pool.kind,
             pool.company.as_str(),
             &pool.variant,
             &pool.label,
+            &pool.place,
+            pool.starts_at.map(Instant::from),
             pool.price.minor,
             pool.price.currency.code(),
             i64::from(pool.capacity),
@@ -95,6 +108,10 @@ impl Store {
             return Ok(());
         }
         let row = self.pool(&pool.id).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let is_theirs = (&row.pool.kind, &row.pool.company) != (&pool.kind, &pool.company);
+        if is_theirs || row.withdrawn_at.is_some() {
+            return Err(StoreError::PoolFixed(pool.id.clone()));
+        }
         Err(StoreError::PoolInUse { held: row.held, taken: row.taken })
     }
 
@@ -154,33 +171,34 @@ pub(crate) struct Offer {
     pub(crate) pool: PoolId,
     pub(crate) company: CompanyId,
     pub(crate) price: Money,
+    pub(crate) starts_at: Option<Timestamp>,
 }
 
-/// The open pools that fit, the cheapest first.
-pub(crate) async fn offers(
-    tx: &mut Tx,
-    kind: &str,
-    variant: Option<&str>,
-    company: Option<&CompanyId>,
-    currency: Currency,
-) -> Result<Vec<Offer>> {
-    let rows: Vec<(Word<PoolId>, Word<CompanyId>, i64)> = query!(
+/// The open pools that a plan can hold from at `now`, the cheapest first.
+pub(crate) async fn offers(tx: &mut Tx, plan: &Plan, now: Timestamp) -> Result<Vec<Offer>> {
+    let currency = plan.service.currency();
+    let rows: Vec<(Word<PoolId>, Word<CompanyId>, i64, Option<Instant>)> = query!(
         fetch_all,
         tx,
-        "SELECT id, company, price FROM pools
+        "SELECT id, company, price, starts_at FROM pools
          WHERE kind = $1 AND currency = $2 AND open
-           AND (variant = $3 OR CAST($3 AS TEXT) IS NULL)
-           AND (company = $4 OR CAST($4 AS TEXT) IS NULL)
+           AND (id = $3 OR CAST($3 AS TEXT) IS NULL)
+           AND (variant = $4 OR CAST($4 AS TEXT) IS NULL)
+           AND (company = $5 OR CAST($5 AS TEXT) IS NULL)
+           AND (starts_at > $6 OR starts_at IS NULL)
          ORDER BY price, id",
-        kind,
+        plan.service.hold.as_ref().map(|it| it.pool.as_str()),
         currency.code(),
-        variant,
-        company.map(CompanyId::as_str),
+        plan.pool().as_ref().map(PoolId::as_str),
+        plan.variant(),
+        plan.company().as_ref().map(CompanyId::as_str),
+        Instant::from(now),
     )?;
-    let offer = |(pool, company, minor): (Word<PoolId>, Word<CompanyId>, i64)| Offer {
-        pool: pool.0,
-        company: company.0,
-        price: Money { minor, currency },
+    let offer = |(pool, company, minor, starts_at): (Word<PoolId>, Word<CompanyId>, i64, _)| {
+        let starts_at: Option<Instant> = starts_at;
+        let starts_at = starts_at.map(Instant::timestamp);
+        let price = Money { minor, currency };
+        Offer { pool: pool.0, company: company.0, price, starts_at }
     };
     Ok(rows.into_iter().map(offer).collect())
 }
@@ -225,6 +243,8 @@ struct Row {
     company: Word<CompanyId>,
     variant: Option<String>,
     label: String,
+    place: Option<String>,
+    starts_at: Option<Instant>,
     price: i64,
     currency: Word<Currency>,
     #[sqlx(try_from = "i64")]
@@ -234,6 +254,7 @@ struct Row {
     #[sqlx(try_from = "i64")]
     taken: u32,
     open: bool,
+    withdrawn_at: Option<Instant>,
     created_at: Instant,
 }
 
@@ -245,10 +266,18 @@ impl From<Row> for PoolRow {
             company: row.company.0,
             variant: row.variant,
             label: row.label,
+            place: row.place,
+            starts_at: row.starts_at.map(Instant::timestamp),
             price: Money { minor: row.price, currency: row.currency.0 },
             capacity: row.capacity,
             open: row.open,
         };
-        Self { pool, held: row.held, taken: row.taken, created_at: row.created_at.timestamp() }
+        Self {
+            pool,
+            held: row.held,
+            taken: row.taken,
+            withdrawn_at: row.withdrawn_at.map(Instant::timestamp),
+            created_at: row.created_at.timestamp(),
+        }
     }
 }

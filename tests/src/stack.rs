@@ -27,7 +27,7 @@ use crate::{desk::Desk, faults::Faults};
 pub const FOLDER: &str = "BELLHOP_TEST_FOLDER";
 
 /// How long a test waits for something that has to come.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many stacks of a test process run at a time: an engine takes most of a core while it works,
 /// and what it cannot do in time would look like a fault of ours.

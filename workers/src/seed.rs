@@ -34,6 +34,8 @@ pub async fn sow(store: &Store) -> anyhow::Result<()> {
             company: company.clone(),
             variant: Some(grade.to_owned()),
             label: label.to_owned(),
+            place: None,
+            starts_at: None,
             price: Money { minor: price, currency: Currency::KRW },
             capacity,
             open: true,

@@ -6,8 +6,13 @@ use anyhow::{Context as _, bail};
 use bellhop_api::Services;
 
 /// The service files that ship.
-const EMBEDDED: &[(&str, &str)] =
-    &[("call-taxi.toml", include_str!("../../services/call-taxi.toml"))];
+const EMBEDDED: &[(&str, &str)] = &[
+    ("call-taxi.toml", include_str!("../../services/call-taxi.toml")),
+    ("coffee.toml", include_str!("../../services/coffee.toml")),
+    ("designated-driver.toml", include_str!("../../services/designated-driver.toml")),
+    ("exhibition.toml", include_str!("../../services/exhibition.toml")),
+    ("home-cleaning.toml", include_str!("../../services/home-cleaning.toml")),
+];
 
 /// Reads the services of a folder, or those that ship.
 ///

@@ -12,9 +12,11 @@ use bellhop_domain::{
     id::BookingId,
     plan::Plan,
     policy,
-    service::COMPLETED,
+    service::{COMPLETED, NO_SHOW},
     status::{Status, Trigger, may},
 };
+use std::convert::Infallible;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
@@ -23,7 +25,9 @@ use temporalio_workflow::{
 };
 
 use crate::{
-    command::{Advance, Approve, Caller, Cancel, Decline, NOT_ALLOWED, NOT_NEXT, Receipt},
+    command::{
+        Advance, AnswerOffer, Approve, Caller, Cancel, Decline, NOT_ALLOWED, NOT_NEXT, Receipt,
+    },
     phase::{self, approval, dispatch, fulfilment, hold, payment},
     record::{Fact, Record},
     saga::{Saga, time},
@@ -49,12 +53,12 @@ pub struct Outcome {
     pub code: Option<String>,
 }
 
-/// Why a course stops before its end.
+/// How a course ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// An earlier run opened the booking.
     Duplicate,
-    /// A command has moved the booking to its end, or to being cancelled.
+    /// A command has moved the booking to its end, or to being cancelled; also where it was served.
     Moved,
     /// Refused.
     Rejected(String),
@@ -92,8 +96,11 @@ impl Booking {
 
     /// From the call to the end, whichever it is; then whatever has to be undone.
     async fn live(booking: &Saga) -> Outcome {
-        let end = Self::course(booking).await;
-        if end == Err(End::Duplicate) {
+        let end = match Self::course(booking).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        if end == End::Duplicate {
             return booking.abandon();
         }
         booking.decide(end); // published before the undo: nobody waits for that to hear the end
@@ -101,14 +108,16 @@ impl Booking {
         booking.close()
     }
 
-    /// The phases in their order; a plan leaves out those that it does not have.
-    async fn course(booking: &Saga) -> Result<(), End> {
+    /// The phases in their order, until the end; a plan leaves out those that it does not have.
+    async fn course(booking: &Saga) -> Result<Infallible, End> {
         let held = hold::open(booking).await?;
         payment::pay(booking, &held).await?;
         approval::decision(booking).await?;
         payment::capture(booking, &held).await?;
-        dispatch::assign(booking).await?;
-        fulfilment::follow(booking).await
+        loop {
+            dispatch::assign(booking).await?;
+            fulfilment::follow(booking).await?; // returns where who was assigned does not come
+        }
     }
 
     /// Cancels: decided at once, undone by the course.
@@ -189,11 +198,16 @@ impl Booking {
         ctx: &mut SyncWorkflowContext<Self>,
         advance: Advance,
     ) -> Result<Receipt, HandlerError> {
-        let fact = if advance.to == COMPLETED {
-            Fact::new(Event::Completed).moving(Trigger::Complete, Status::Completed)
-        } else {
-            let event = Event::StageReached { stage: advance.to };
-            Fact::new(event).moving(Trigger::Advance, Status::InProgress)
+        let fact = match &*advance.to {
+            COMPLETED => Fact::new(Event::Completed).moving(Trigger::Complete, Status::Completed),
+            NO_SHOW => {
+                let keep = self.missed(&advance.caller).and_then(|it| it.keep);
+                Fact::new(Event::Missed { keep }).moving(Trigger::Miss, Status::NoShow)
+            }
+            _ => {
+                let event = Event::StageReached { stage: advance.to };
+                Fact::new(event).moving(Trigger::Advance, Status::InProgress)
+            }
         };
         Ok(self.command(time(ctx.workflow_time()), advance.caller, fact))
     }
@@ -207,9 +221,57 @@ impl Booking {
     ) -> Result<(), HandlerError> {
         let (service, view) = (&self.record.plan.service, &self.record.view);
         let role = advance.caller.actor.role;
+        if advance.to == NO_SHOW {
+            return allow(self.missed(&advance.caller).is_some(), NOT_ALLOWED);
+        }
         let next = service.stage_after(view.stage.as_deref());
         allow(policy::may_advance(service, view, role, next), NOT_ALLOWED)?;
         allow(next == advance.to, NOT_NEXT)
+    }
+
+    /// Accepts or declines to serve the booking; a decline after an acceptance takes it back.
+    #[update(name = "answer_offer")]
+    pub fn answer_offer(
+        &mut self,
+        ctx: &mut SyncWorkflowContext<Self>,
+        answer: AnswerOffer,
+    ) -> Result<Receipt, HandlerError> {
+        let view = &self.record.view;
+        let asked = view.offer.as_ref().map(|it| it.assignment.clone());
+        let assignment = asked.or_else(|| view.assignment.clone()).ok_or(NOT_ALLOWED)?;
+        let fact = if answer.accept {
+            let assigned = Event::Assigned { assignment };
+            Fact::new(assigned).moving(Trigger::Assign, Status::Confirmed)
+        } else {
+            let subject = assignment.subject.ok_or(NOT_ALLOWED)?;
+            let declined = Event::OfferDeclined { subject };
+            Fact::new(declined).moving(Trigger::Unassign, Status::Dispatching)
+        };
+        Ok(self.command(time(ctx.workflow_time()), answer.caller, fact))
+    }
+
+    /// Refuses an answer to another question, by somebody who was not asked, or too late.
+    #[update_validator(answer_offer)]
+    pub fn may_answer_offer(
+        &self,
+        _ctx: &WorkflowContextView,
+        answer: &AnswerOffer,
+    ) -> Result<(), HandlerError> {
+        let (service, view) = (&self.record.plan.service, &self.record.view);
+        let caller = &answer.caller.actor;
+        let asked = view.offer.as_ref().map(|it| &it.assignment);
+        let stands = asked.or(view.assignment.as_ref());
+        let is_theirs = stands.is_some_and(|it| {
+            it.offer.as_ref() == Some(&answer.offer)
+                && (caller.role != Role::Driver
+                    || it.subject.as_ref().is_some_and(|it| it.as_str() == caller.id))
+        });
+        let may = if answer.accept {
+            asked.is_some() && may(view.status, Trigger::Assign, caller.role)
+        } else {
+            policy::may_decline_offer(service, view, caller.role)
+        };
+        allow(is_theirs && may, NOT_ALLOWED)
     }
 
     /// The booking as its workflow sees it, for people who look at it in Temporal's own tools.
@@ -224,6 +286,11 @@ impl Booking {
     fn terms(&self, caller: &Caller) -> Option<policy::Terms> {
         let (plan, view) = (&self.record.plan, &self.record.view);
         policy::cancellation(&plan.service, view, caller.actor.role, caller.at)
+    }
+
+    fn missed(&self, caller: &Caller) -> Option<policy::Missed> {
+        let (plan, view) = (&self.record.plan, &self.record.view);
+        policy::missed(&plan.service, view, caller.actor.role, caller.at)
     }
 
     fn allow(&self, trigger: Trigger, caller: &Caller) -> Result<(), HandlerError> {

@@ -3,6 +3,7 @@
 
 use bellhop_domain::{
     event::{Actor, CommandRef},
+    id::OfferId,
     policy::Terms,
     status::Status,
 };
@@ -65,8 +66,21 @@ pub struct Advance {
     /// Who commands.
     #[serde(flatten)]
     pub caller: Caller,
-    /// The stage, or `completed`.
+    /// The stage, or `completed`, or `no_show`.
     pub to: String,
+}
+
+/// Answers the question whether somebody serves a booking; or takes an acceptance or an assignment
+/// back, until the service is begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerOffer {
+    /// Who commands.
+    #[serde(flatten)]
+    pub caller: Caller,
+    /// The question.
+    pub offer: OfferId,
+    /// Yes or no.
+    pub accept: bool,
 }
 
 /// What an accepted command answers. A repeat answers the same.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bellhop_domain::{
     act::Appended,
     event::{Actor, Change, CommandRef, Event, NewEvent, StoredEvent},
-    id::BookingId,
+    id::{BookingId, SubjectId},
     money::Money,
     plan::Plan,
     status::{Status, Trigger, may_move},
@@ -139,12 +139,28 @@ impl Record {
         }
     }
 
-    /// What the cancellation keeps of the price, if there is one.
+    /// What the end of the booking keeps of the price, if it says so.
     pub(crate) fn keep(&self) -> Option<Money> {
         self.entries.iter().find_map(|it| match &it.event.event {
-            Event::Cancelling { keep, .. } => *keep,
+            Event::Cancelling { keep, .. } | Event::Missed { keep } => *keep,
             _ => None,
         })
+    }
+
+    /// Who has declined to serve the booking, or has not answered.
+    pub(crate) fn excluded(&self) -> Vec<SubjectId> {
+        let subject = |it: &Entry| match &it.event.event {
+            Event::OfferDeclined { subject } | Event::OfferLapsed { subject } => {
+                Some(subject.clone())
+            }
+            _ => None,
+        };
+        self.entries.iter().filter_map(subject).collect()
+    }
+
+    /// Whether what was held is used up.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.entries.iter().any(|it| matches!(it.event.event, Event::HoldUsed { .. }))
     }
 
     /// Whether nothing will be added any more.
@@ -222,7 +238,8 @@ mod tests {
             starts_at: Timestamp::UNIX_EPOCH,
             place: None,
             quantity: 1,
-            payment_token: Some("tok_ok".to_owned()),
+            agreed_cost: None,
+            payment: None,
         };
         let (revision, fingerprint) = (service.revision()?, String::new());
         let plan = Plan { service, revision, request, fingerprint, pace: Pace::default() };

@@ -4,7 +4,11 @@
 //! Everything here runs under one detached cancellation token, so that a cancel from Temporal's own
 //! tools never abandons an act in flight: it is heard as one more command.
 
-use std::{rc::Rc, time::Duration, time::SystemTime};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use bellhop_domain::{
     act::Append,
@@ -43,6 +47,8 @@ pub(crate) enum Home<'a> {
 pub(crate) struct Saga {
     ctx: WorkflowContext<Booking>,
     detached: WorkflowCancellationToken,
+    /// How many people were claimed, or sought in vain: it numbers the acts.
+    claims: Cell<u32>,
 }
 
 /// What is known of the time in a workflow: when its current task began.
@@ -53,7 +59,14 @@ pub(crate) fn time(time: Option<SystemTime>) -> Timestamp {
 // Acts.
 impl Saga {
     pub(crate) fn new(ctx: &WorkflowContext<Booking>) -> Self {
-        Self { ctx: ctx.clone(), detached: WorkflowCancellationToken::new() }
+        let detached = WorkflowCancellationToken::new();
+        Self { ctx: ctx.clone(), detached, claims: Cell::new(0) }
+    }
+
+    /// The number of the next claim, from 1.
+    pub(crate) fn next_claim(&self) -> u32 {
+        self.claims.update(|it| it + 1);
+        self.claims.get()
     }
 
     /// Runs an act until it is done: inline if that succeeds at once, else on its queue.
@@ -255,6 +268,10 @@ fn kind(error: &ActivityExecutionError) -> &str {
     }
 }
 
+pub(crate) fn is_over(status: Status) -> bool {
+    status.is_end() || status.is_undone()
+}
+
 /// What never happens.
 pub(crate) fn never() -> impl Future<Output = ()> {
     std::future::pending()
@@ -272,9 +289,9 @@ impl Saga {
         let _ = wait.await;
     }
 
-    /// Waits until the booking is to be undone.
+    /// Waits until the booking has ended, or is to be undone.
     pub(crate) async fn moved(&self) {
-        self.wait(|record| record.view.status.is_undone()).await;
+        self.wait(|record| is_over(record.view.status)).await;
     }
 
     pub(crate) fn timer(
@@ -399,24 +416,22 @@ impl Saga {
         });
     }
 
-    /// Stops the course where a command has moved the booking to be undone.
+    /// Stops the course where a command has moved the booking to its end, or to be undone.
     pub(crate) fn stop_if_moved(&self) -> Result<(), End> {
-        if self.status().is_undone() { Err(End::Moved) } else { Ok(()) }
+        if is_over(self.status()) { Err(End::Moved) } else { Ok(()) }
     }
 
     /// Publishes the end that the course came to. What a command has decided stands.
-    pub(crate) fn decide(&self, end: Result<(), End>) {
+    pub(crate) fn decide(&self, end: End) {
         let (event, trigger, status) = match end {
-            Ok(()) | Err(End::Moved | End::Duplicate) => return,
-            Err(End::Rejected(code)) => {
-                (Event::Rejected { code }, Trigger::Reject, Status::Rejected)
-            }
-            Err(End::Expired) => (Event::Expired, Trigger::Expire, Status::Expired),
-            Err(End::Unfulfilled(code)) => {
+            End::Moved | End::Duplicate => return,
+            End::Rejected(code) => (Event::Rejected { code }, Trigger::Reject, Status::Rejected),
+            End::Expired => (Event::Expired, Trigger::Expire, Status::Expired),
+            End::Unfulfilled(code) => {
                 (Event::Unfulfilled { code }, Trigger::GiveUp, Status::Unfulfilled)
             }
         };
-        if !self.status().is_undone() {
+        if !is_over(self.status()) {
             self.publish(Fact::new(event).moving(trigger, status));
         }
     }

@@ -17,7 +17,7 @@ use bellhop_domain::{
     event::{Actor, Event, NewEvent, Role},
     id::BookingId,
     key::{ActKey, Purpose},
-    plan::{Customer, Pace, Place, Plan, Request},
+    plan::{Customer, Means, Pace, Place, Plan, Request},
     service::Service,
     status::{Status, Trigger},
     text::{Channel, Language},
@@ -73,7 +73,7 @@ impl Post {
         let booking: BookingId = id.parse().unwrap();
         let open = a_taxi(&booking, channels);
         let opened = self.environment.run(BookingActivities::open, open).await.unwrap();
-        assert!(matches!(opened, Opened::Held { .. }), "{opened:?}");
+        assert!(matches!(opened, Opened::Ready { .. }), "{opened:?}");
         let told = [
             NewEvent::new(Event::PaymentAwaited, 1)
                 .moving(Trigger::PaymentAwaited, Status::AwaitingPayment),
@@ -120,6 +120,8 @@ pub(crate) async fn put_taxis(db: &TestDb) {
         company: "co_1".parse().unwrap(),
         variant: Some("prime".to_owned()),
         label: "Prime".to_owned(),
+        place: None,
+        starts_at: None,
         price: won(9_800),
         capacity: 100,
         open: true,
@@ -158,7 +160,13 @@ fn plan(channels: &[Channel]) -> Plan {
                 address: "서울 마포구".to_owned(), lat: 37.5563, lon: 126.9236
             }),
             quantity: 1,
-            payment_token: Some("tok_ok".to_owned()),
+            agreed_cost: None,
+            payment: Some(Means {
+                token: "tok_ok".to_owned(),
+                kind: None,
+                method: None,
+                store: false,
+            }),
         },
         fingerprint: "f".to_owned(),
         pace: Pace::default(),
@@ -318,7 +326,7 @@ async fn a_database_that_fails_is_tried_again() {
     let booking: BookingId = "bk_unknown".parse().unwrap();
     let key = ActKey::new(&booking, Purpose::Release, 1);
     post.db.store.close().await;
-    let release = Release { key, booking: booking.clone() };
+    let release = Release { key, booking: booking.clone(), served: false };
     let done = post.environment.run(BookingActivities::release, release).await;
     assert_eq!(failed(done), Err(Failure::new("unavailable", None)));
     assert_eq!(post.deliver(&booking).await, Err(Failure::new("unavailable", None)));

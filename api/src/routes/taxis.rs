@@ -132,6 +132,8 @@ pub(super) async fn put(
         company: new.company,
         variant: Some(new.grade),
         label: new.name,
+        place: None,
+        starts_at: None,
         price: new.price,
         capacity: new.capacity,
         open: new.open,

@@ -211,7 +211,8 @@ impl Temporal {
             ..event.by(caller.actor.clone())
         };
         let system = NewEvent::new;
-        let assignment = Assignment { company: None, label: "Mapo".to_owned(), subject: None };
+        let assignment =
+            Assignment { company: None, label: "Mapo".to_owned(), subject: None, offer: None };
         let events = match input.name.as_str() {
             "approve" => vec![
                 by(system(Event::ApprovalGranted, 1).moving(Trigger::Approve, Status::Dispatching)),

@@ -31,11 +31,12 @@ async fn opening_holds_and_prices_and_journals_what_is_cheapest() {
         assert_eq!(timeline[0].event.actor, customer());
 
         // The cheapest is full: the next one.
-        let Opened::Held { amount, pool, company, events } =
+        let Opened::Ready { amount, pool, company, events } =
             store.open_booking(&Booking::new("2").open(), at(1)).await.unwrap()
         else {
             panic!("refused")
         };
+        let (pool, company) = (pool.unwrap(), company.unwrap());
         assert_eq!((amount, pool.as_str(), company.as_str()), (won(12_000), "dear", "com_b"));
         assert_eq!(events.len(), 2);
     })
@@ -100,7 +101,7 @@ async fn a_booking_that_was_held_is_answered_the_same_though_the_price_changed()
         put(store, taxis("one", "com_a", 9_800, 1)).await;
         let booking = Booking::new("1");
         let first = store.open_booking(&booking.open(), at(1)).await.unwrap();
-        put(store, taxis("one", "com_b", 15_000, 9)).await;
+        put(store, taxis("one", "com_a", 15_000, 9)).await;
         put(store, taxis("two", "com_c", 4_000, 9)).await;
 
         assert_eq!(store.open_booking(&booking.open(), at(9)).await.unwrap(), first);
@@ -119,7 +120,7 @@ async fn a_refusal_stays_one_though_a_place_was_freed() {
         let late = Booking::new("late");
         let first = store.open_booking(&late.open(), at(2)).await.unwrap();
         assert_eq!(code(&first), "sold_out");
-        store.release_hold(&lucky.release(), at(3)).await.unwrap();
+        store.release_booking(&lucky.release(), at(3)).await.unwrap();
 
         assert_eq!(store.open_booking(&late.open(), at(4)).await.unwrap(), first);
         assert_eq!(used(store, "one").await, (0, 0));
@@ -143,7 +144,7 @@ async fn a_booking_of_another_first_run_is_foreign_and_untouched() {
         assert_eq!(store.timeline(&booking.id).await.unwrap().len(), 2);
         // The other still gets its own answer.
         let again = store.open_booking(&booking.open(), at(4)).await.unwrap();
-        assert!(matches!(again, Opened::Held { .. }));
+        assert!(matches!(again, Opened::Ready { .. }));
     })
     .await;
 }
@@ -155,8 +156,8 @@ async fn what_was_undone_before_it_was_opened_is_refused() {
         put(store, taxis("one", "com_a", 9_800, 9)).await;
         let booking = Booking::new("1");
         for now in [1, 2] {
-            let released = store.release_hold(&booking.release(), at(now)).await.unwrap();
-            assert_eq!(released, Released { quantity: 0 });
+            let released = store.release_booking(&booking.release(), at(now)).await.unwrap();
+            assert_eq!(released, Released { quantity: 0, ..Released::default() });
         }
         let opened = store.open_booking(&booking.open(), at(3)).await.unwrap();
         assert_eq!(code(&opened), "closed");
@@ -170,7 +171,7 @@ async fn what_was_undone_before_it_was_opened_is_refused() {
         let other = Booking::with("2", |plan| {
             plan.request.options.insert("grade".to_owned(), "flying".to_owned());
         });
-        store.release_hold(&other.release(), at(1)).await.unwrap();
+        store.release_booking(&other.release(), at(1)).await.unwrap();
         assert_eq!(code(&store.open_booking(&other.open(), at(2)).await.unwrap()), "closed");
     })
     .await;
@@ -190,7 +191,7 @@ async fn a_firm_hold_never_expires() {
         assert_eq!(used(store, "one").await, (1, 0));
 
         // A repeat answers the same, even when the hold is gone meanwhile.
-        store.release_hold(&booking.release(), at(3)).await.unwrap();
+        store.release_booking(&booking.release(), at(3)).await.unwrap();
         assert_eq!(store.firm_hold(&booking.firm(), at(4)).await.unwrap(), first);
         assert_eq!(used(store, "one").await, (0, 0));
     })
@@ -244,7 +245,7 @@ async fn a_lost_hold_stays_lost_though_a_place_is_freed() {
         let other = Booking::new("other").opened(store).await;
         assert_eq!(store.firm_hold(&late.firm(), at(901)).await.unwrap(), Firmed::Lost);
         assert_eq!(store.timeline(&late.id).await.unwrap().len(), 2, "no payment is journalled");
-        store.release_hold(&other.release(), at(902)).await.unwrap();
+        store.release_booking(&other.release(), at(902)).await.unwrap();
         assert_eq!(store.firm_hold(&late.firm(), at(903)).await.unwrap(), Firmed::Lost);
         assert_eq!(used(store, "one").await, (0, 0));
     })
@@ -290,8 +291,8 @@ async fn assigning_takes_what_was_held_once() {
         "Other".clone_into(&mut renamed.label);
         put(store, renamed).await;
         assert_eq!(store.assign_from_hold(&booking.assign(), at(5)).await.unwrap(), first);
-        let released = store.release_hold(&booking.release(), at(6)).await.unwrap();
-        assert_eq!(released, Released { quantity: 1 });
+        let released = store.release_booking(&booking.release(), at(6)).await.unwrap();
+        assert_eq!(released, Released { quantity: 1, ..Released::default() });
         assert_eq!(store.assign_from_hold(&booking.assign(), at(7)).await.unwrap(), first);
         assert_eq!(used(store, "one").await, (0, 0));
     })
@@ -304,9 +305,13 @@ async fn what_was_released_cannot_be_assigned_or_made_firm() {
         let store = &db.store;
         put(store, taxis("one", "com_a", 9_800, 1)).await;
         let booking = Booking::new("1").opened(store).await;
-        let release = async |now| store.release_hold(&booking.release(), at(now)).await.unwrap();
-        assert_eq!(release(2).await, Released { quantity: 1 });
-        assert_eq!(release(3).await, Released { quantity: 1 }, "the first answer");
+        let release = async |now| store.release_booking(&booking.release(), at(now)).await.unwrap();
+        assert_eq!(release(2).await, Released { quantity: 1, ..Released::default() });
+        assert_eq!(
+            release(3).await,
+            Released { quantity: 1, ..Released::default() },
+            "the first answer"
+        );
         assert_eq!(used(store, "one").await, (0, 0));
         assert_eq!(store.firm_hold(&booking.firm(), at(4)).await.unwrap(), Firmed::Lost);
         assert_eq!(store.assign_from_hold(&booking.assign(), at(4)).await.unwrap(), Assigned::Lost);
@@ -323,8 +328,8 @@ async fn an_expired_hold_that_was_undone_is_not_taken_again() {
         put(store, taxis("one", "com_a", 9_800, 1)).await;
         let booking = Booking::new("1").opened(store).await;
         store.expire_hold(&booking.expire(1), at(900)).await.unwrap();
-        let released = store.release_hold(&booking.release(), at(901)).await.unwrap();
-        assert_eq!(released, Released { quantity: 0 });
+        let released = store.release_booking(&booking.release(), at(901)).await.unwrap();
+        assert_eq!(released, Released { quantity: 0, ..Released::default() });
         assert_eq!(store.firm_hold(&booking.firm(), at(902)).await.unwrap(), Firmed::Lost);
         assert_eq!(used(store, "one").await, (0, 0));
     })
@@ -350,11 +355,11 @@ async fn a_booking_that_was_never_opened_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_service_that_holds_nothing_is_an_error_and_leaves_nothing() {
+async fn a_booking_without_a_price_is_an_error_and_leaves_nothing() {
     on_both(async |db| {
         let booking = Booking::with("1", |plan| plan.service.hold = None);
         let error = db.store.open_booking(&booking.open(), at(1)).await.unwrap_err();
-        assert!(matches!(error, StoreError::NoHold(service) if service == "call-taxi"));
+        assert!(matches!(error, StoreError::Unpriced(_)), "{error}");
         assert_eq!(db.store.booking(&booking.id).await.unwrap(), None);
     })
     .await;

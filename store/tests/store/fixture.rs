@@ -8,7 +8,7 @@ use bellhop_domain::{
     id::{BookingId, PoolId},
     key::{ActKey, Purpose},
     money::{Currency, Money},
-    plan::{Customer, Pace, Place, Plan, Request},
+    plan::{Customer, Means, Pace, Place, Plan, Request},
     service::Service,
     status::{Status, Trigger},
     text::Language,
@@ -62,7 +62,13 @@ pub(crate) fn plan() -> Plan {
                 address: "서울 마포구".to_owned(), lat: 37.5563, lon: 126.9236
             }),
             quantity: 1,
-            payment_token: Some("tok_ok".to_owned()),
+            agreed_cost: None,
+            payment: Some(Means {
+                token: "tok_ok".to_owned(),
+                kind: None,
+                method: None,
+                store: false,
+            }),
         },
         fingerprint: "f".to_owned(),
         pace: Pace::default(),
@@ -77,6 +83,8 @@ pub(crate) fn taxis(id: &str, company: &str, price: i64, capacity: u32) -> Pool 
         company: company.parse().unwrap(),
         variant: Some("prime".to_owned()),
         label: format!("Taxi {id}"),
+        place: None,
+        starts_at: None,
         price: won(price),
         capacity,
         open: true,
@@ -145,7 +153,7 @@ impl Booking {
     }
 
     pub(crate) fn release(&self) -> Release {
-        Release { key: self.key(Purpose::Release, 1), booking: self.id.clone() }
+        Release { key: self.key(Purpose::Release, 1), booking: self.id.clone(), served: false }
     }
 
     pub(crate) fn append(&self, events: &[NewEvent]) -> Append {
@@ -156,7 +164,7 @@ impl Booking {
     /// Opens it, which must succeed.
     pub(crate) async fn opened(self, store: &Store) -> Self {
         let opened = store.open_booking(&self.open(), at(1)).await.unwrap();
-        assert!(matches!(opened, Opened::Held { .. }), "{opened:?}");
+        assert!(matches!(opened, Opened::Ready { .. }), "{opened:?}");
         self
     }
 

@@ -1,6 +1,7 @@
 //! The invariants hold of bookings of every kind, and each of them can fail.
 
 use bellhop_domain::{
+    act::Release,
     event::{Actor, Event, NewEvent, Role},
     key::Purpose,
     service::AtCompletion,
@@ -115,7 +116,7 @@ async fn what_a_finished_booking_still_holds_is_found_once_it_had_time_to_give_i
         assert_eq!(store.invariants(at(69)).await.unwrap(), [], "it is being undone");
         let found = store.invariants(at(71)).await.unwrap();
         assert_eq!((found[0].rule, found[0].subject.as_str()), ("no_hold_after_end", "bk_1"));
-        store.release_hold(&booking.release(), at(72)).await.unwrap();
+        store.release_booking(&booking.release(), at(72)).await.unwrap();
         assert_eq!(broken(store).await, [] as [&str; 0]);
     })
     .await;
@@ -136,10 +137,14 @@ async fn what_a_served_booking_used_up_stays_taken() {
             let booking = booking.confirmed(store).await;
             let end = booking.append(std::slice::from_ref(&completed));
             store.append_events(&end, at(9)).await.unwrap();
-            broken(store).await
+            assert_eq!(broken(store).await, ["no_hold_after_end"], "until it is let go of");
+            let release = Release { served: true, ..booking.release() };
+            let released = store.release_booking(&release, at(10)).await.unwrap();
+            assert_eq!(broken(store).await, [] as [&str; 0]);
+            (released.quantity, released.used, pool(store, "one").await.taken)
         };
-        assert_eq!(serve("coffee", AtCompletion::Consume).await, [] as [&str; 0]);
-        assert_eq!(serve("taxi", AtCompletion::Return).await, ["no_hold_after_end"]);
+        assert_eq!(serve("coffee", AtCompletion::Consume).await, (0, 1, 1));
+        assert_eq!(serve("taxi", AtCompletion::Return).await, (1, 0, 1));
     })
     .await;
 }

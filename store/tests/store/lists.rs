@@ -116,8 +116,10 @@ async fn a_pool_changes_but_never_below_what_is_in_use() {
         let row = pool(store, "one").await;
         assert_eq!((row.held, row.taken, row.free()), (1, 1, 1));
 
-        let less = store.put_pool(&taxis("one", "com_z", 1, 1), at(9)).await.unwrap_err();
+        let less = store.put_pool(&taxis("one", "com_a", 1, 1), at(9)).await.unwrap_err();
         assert!(matches!(less, StoreError::PoolInUse { held: 1, taken: 1 }), "{less}");
+        let other = store.put_pool(&taxis("one", "com_z", 1, 9), at(9)).await.unwrap_err();
+        assert!(matches!(other, StoreError::PoolFixed(_)), "{other}");
         assert_eq!(pool(store, "one").await, row, "it stays as it was");
         let changed = taxis("one", "com_a", 7_000, 2);
         store.put_pool(&changed, at(9)).await.unwrap();

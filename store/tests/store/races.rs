@@ -47,7 +47,7 @@ async fn of_two_hundred_bookings_at_once_exactly_as_many_are_held_as_there_are_p
             retried!(store.open_booking(&booking.open(), at(1)))
         })
         .await;
-        let held = opened.iter().filter(|it| matches!(it, Opened::Held { .. })).count();
+        let held = opened.iter().filter(|it| matches!(it, Opened::Ready { .. })).count();
         let sold_out = opened
             .iter()
             .filter(|it| matches!(it, Opened::Refused { code, .. } if code == "sold_out"));
@@ -67,7 +67,7 @@ async fn the_same_opening_many_times_at_once_is_one_booking_with_one_answer() {
             retried!(store.open_booking(&Booking::new("1").open(), at(1)))
         })
         .await;
-        assert!(matches!(opened[0], Opened::Held { .. }));
+        assert!(matches!(opened[0], Opened::Ready { .. }));
         assert!(opened.iter().all(|it| *it == opened[0]));
         assert_eq!(used(&db.store, "one").await, (1, 0));
     })
@@ -127,7 +127,7 @@ async fn undoing_while_it_is_opened_leaves_nothing_held() {
             if number % 2 == 0 {
                 _ = retried!(store.open_booking(&booking.open(), at(1)));
             } else {
-                _ = retried!(store.release_hold(&booking.release(), at(1)));
+                _ = retried!(store.release_booking(&booking.release(), at(1)));
             }
         })
         .await;
@@ -233,7 +233,7 @@ async fn rebuilding_while_bookings_go_on_finds_nothing_to_change() {
             _ = retried!(store.append_events(&booking.append(&[approved()]), at(3)));
             _ = retried!(store.assign_from_hold(&booking.assign(), at(4)));
             if number % 2 == 0 {
-                _ = retried!(store.release_hold(&booking.release(), at(5)));
+                _ = retried!(store.release_booking(&booking.release(), at(5)));
             }
             0
         })

@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "the marker types that the macro makes carry none")]
 
 use bellhop_domain::act::{
-    Append, Appended, Expire, Expiry, Firm, Firmed, Open, Opened, Release, Released,
+    Append, Appended, Expire, Expiry, Firm, Firmed, Open, Opened, Release, Released, UseUp, UsedUp,
 };
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -12,11 +12,12 @@ use temporalio_macros::activity_definitions;
 pub struct Bookings;
 
 pub use bookings::{Append as AppendEvents, Expire as ExpireHold, Firm as FirmHold};
-pub use bookings::{Open as OpenBooking, Release as ReleaseHold};
+pub use bookings::{Open as OpenBooking, Release as ReleaseBooking, UseUp as UseUpHold};
 
 #[activity_definitions]
 impl Bookings {
-    /// Prices the booking, holds what it needs, and journals both.
+    /// Prices the booking, holds what it needs, and journals both; with nothing to be paid, also
+    /// that it is accepted.
     #[activity(name = "bookings.open")]
     pub fn open(_: Open) -> Result<Opened, ActivityError> {
         unimplemented!()
@@ -34,7 +35,13 @@ impl Bookings {
         unimplemented!()
     }
 
-    /// Gives back what is held or taken, and closes the hold to late acts.
+    /// Uses up what is held.
+    #[activity(name = "bookings.use")]
+    pub fn use_up(_: UseUp) -> Result<UsedUp, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Lets go of whatever the booking has, when it ends.
     #[activity(name = "bookings.release")]
     pub fn release(_: Release) -> Result<Released, ActivityError> {
         unimplemented!()

@@ -2,6 +2,8 @@
 
 use bellhop_domain::{
     event::Event,
+    policy,
+    service::WhenLapsed,
     status::{Status, Trigger},
 };
 use futures::{FutureExt, pin_mut};
@@ -24,8 +26,11 @@ pub(crate) async fn decision(booking: &Saga) -> Result<(), End> {
         // A life of this workflow that was lost may have heard a decision: it counts.
         booking.look_at_journal().await;
         if booking.status() == Status::AwaitingApproval {
-            booking
-                .publish(Fact::new(Event::ApprovalLapsed).moving(Trigger::Lapse, Status::Rejected));
+            let next = match approval.when_lapsed {
+                WhenLapsed::Decline => Status::Rejected,
+                WhenLapsed::Approve => policy::approved_as(&plan.service),
+            };
+            booking.publish(Fact::new(Event::ApprovalLapsed).moving(Trigger::Lapse, next));
         }
     }
     booking.stop_if_moved()

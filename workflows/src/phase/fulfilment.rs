@@ -1,12 +1,34 @@
 //! The stages of a service: those who serve tell when each is reached.
 
-use crate::{booking::End, saga::Saga};
+use bellhop_domain::{service::Dispatch, status::Status};
 
-/// Waits until the booking has gone through its stages, or is cancelled. A service without stages
-/// is served once it is confirmed.
+use super::release;
+use crate::{
+    booking::End,
+    record::Record,
+    saga::{Saga, is_over},
+};
+
+/// Follows the booking through its stages until it has ended or is cancelled, or until who was
+/// assigned does not come: another is to be sought. A service without stages is served once it is
+/// confirmed.
 pub(crate) async fn follow(booking: &Saga) -> Result<(), End> {
-    if booking.plan().service.fulfilment.is_some() {
-        booking.wait(|record| record.view.status.is_end() || record.view.status.is_undone()).await;
+    let plan = booking.plan();
+    if plan.service.fulfilment.is_none() {
+        return Err(End::Moved);
     }
-    booking.stop_if_moved()
+    let has_person = matches!(plan.service.dispatch, Some(Dispatch::Nearest(_)));
+    let is_left = |record: &Record| has_person && record.view.status == Status::Dispatching;
+    loop {
+        let seen = booking.record(|record| record.view.stage.clone());
+        let is_news = |record: &Record| {
+            is_over(record.view.status) || is_left(record) || record.view.stage != seen
+        };
+        booking.wait(is_news).await;
+        booking.stop_if_moved()?;
+        if booking.record(is_left) {
+            return Ok(());
+        }
+        release::use_up(booking).await;
+    }
 }

@@ -1,14 +1,13 @@
 //! Opening a booking: its price, what it holds, and its first events, in one act.
 //!
 //! Price and stock stand in the same rows, so quote and hold are one act: the cheapest offer is the
-//! cheapest that still has a place, and nobody pays a price that changed in between.
+//! cheapest that still has a place, and nobody pays a price that changed in between. Where nothing
+//! is to be paid the same act accepts the booking.
 
 use bellhop_domain::{
-    act::{Expire, Expiry, Open, Opened, Release},
-    event::Event,
+    act::{Expire, Expiry, Open, Opened},
     key::Purpose,
     money::Money,
-    service::AtCompletion,
 };
 use jiff::Timestamp;
 use temporalio_workflow::{TimerResult, WorkflowCancellationToken};
@@ -16,7 +15,6 @@ use temporalio_workflow::{TimerResult, WorkflowCancellationToken};
 use crate::{
     booking::End,
     contract::bookings::Bookings,
-    record::Fact,
     saga::{Home, Saga, never},
 };
 
@@ -47,7 +45,7 @@ pub(crate) async fn open(booking: &Saga) -> Result<Held, End> {
             booking.opened(&events);
             Err(End::Rejected(code))
         }
-        Opened::Held { amount, events, .. } => {
+        Opened::Ready { amount, events, .. } => {
             booking.opened(&events);
             booking.stop_if_moved()?;
             Ok(Held { amount, expires_at })
@@ -71,29 +69,5 @@ pub(crate) async fn expiry(booking: &Saga, held: &Held, timers: &WorkflowCancell
             // Clocks differ; a firm hold never expires, and its course goes on by itself.
             Expiry::Kept => wait = booking.backoff(look),
         }
-    }
-}
-
-/// Gives back what is held or taken, and closes the hold to acts that come late.
-pub(crate) async fn undo(booking: &Saga) {
-    if booking.plan().service.hold.is_none() {
-        return;
-    }
-    let (key, id) = (booking.key(Purpose::Release, 1), booking.id());
-    let release = Release { key, booking: id };
-    let released = booking.act(Bookings::release, release, Home::Bookings).await;
-    if released.quantity > 0 {
-        booking.publish(Fact::new(Event::HoldReleased { quantity: released.quantity }));
-    }
-    if booking.record(|record| record.view.assignment.is_some()) && booking.status().is_undone() {
-        booking.publish(Fact::new(Event::AssignmentReleased));
-    }
-}
-
-/// Gives back what a served booking does not use up.
-pub(crate) async fn finish(booking: &Saga) {
-    let at_completion = booking.plan().service.hold.as_ref().map(|hold| hold.at_completion);
-    if at_completion == Some(AtCompletion::Return) {
-        undo(booking).await;
     }
 }

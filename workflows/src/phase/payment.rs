@@ -1,17 +1,19 @@
 //! The payment of a booking: reserved or charged, made certain, charged, settled.
 
+use std::cell::Cell;
+
 use bellhop_domain::{
     act::{Capture as CaptureFare, Firm, Firmed, Paid, Pay, Settle},
     event::Event,
     key::Purpose,
     money::Money,
-    plan::Family,
+    plan::{Family, Plan},
     policy,
     service::Capture,
     status::{PaymentStatus, Status, Trigger},
 };
 use futures::{FutureExt, pin_mut};
-use temporalio_workflow::select;
+use temporalio_workflow::{TimerResult, WorkflowCancellationToken, select};
 
 use super::hold::{self, Held};
 use crate::{
@@ -22,31 +24,29 @@ use crate::{
         payments::{Captured, Payments},
     },
     record::{Fact, Record},
-    saga::{Home, Saga},
+    saga::{Home, Saga, never},
 };
 
 /// Reserves or charges the price, then makes the hold last: no reservation without payment
 /// (call-taxi 2), and none that outlives its place.
 pub(crate) async fn pay(booking: &Saga, held: &Held) -> Result<(), End> {
     let plan = booking.plan();
-    let Some(payment) = &plan.service.payment else {
-        return firm(booking, Fact::new(Event::Accepted)).await;
-    };
-    let capture = payment.capture == Capture::AtOnce;
+    let Some((means, amount)) = plan.due(held.amount) else { return Ok(()) };
+    let capture = takes(&plan, Capture::AtOnce);
     let pay = Pay {
         key: booking.key(Purpose::Fare, 1),
         booking: booking.id(),
-        amount: held.amount,
-        token: plan.request.payment_token.clone().unwrap_or_default(),
+        amount,
+        token: means.token.clone(),
         capture,
         inline_until: booking.inline_until(),
     };
     match paid(booking, pay, held).await? {
         Paid::Paid { .. } => {
             let event = if capture {
-                Event::PaymentCaptured { amount: held.amount }
+                Event::PaymentCaptured { amount }
             } else {
-                Event::PaymentAuthorized { amount: held.amount }
+                Event::PaymentAuthorized { amount }
             };
             firm(booking, Fact::new(event)).await
         }
@@ -64,7 +64,12 @@ pub(crate) async fn pay(booking: &Saga, held: &Held) -> Result<(), End> {
     }
 }
 
-/// Pays inline, or else on the queue until it is paid, cancelled, or the hold runs out.
+fn takes(plan: &Plan, capture: Capture) -> bool {
+    plan.service.payment.as_ref().is_some_and(|it| it.capture == capture)
+}
+
+/// Pays inline, or else on the queue until it is paid, cancelled, the hold runs out, or the time is
+/// over that the service waits for a payment.
 async fn paid(booking: &Saga, pay: Pay, held: &Held) -> Result<Paid, End> {
     let summary = format!("pay {}", pay.amount);
     let home = Home::Family(Family::Payments, &summary);
@@ -79,17 +84,42 @@ async fn paid(booking: &Saga, pay: Pay, held: &Held) -> Result<Paid, End> {
     let awaited = Fact::new(Event::PaymentAwaited);
     booking.publish(awaited.moving(Trigger::PaymentAwaited, Status::AwaitingPayment));
     let timers = booking.timers();
+    let end = Cell::new(End::Moved);
     let gone = async {
-        let (moved, expired) =
-            (booking.moved().fuse(), hold::expiry(booking, held, &timers).fuse());
+        let (moved, expired) = (booking.moved().fuse(), expired(booking, held, &timers).fuse());
         pin_mut!(moved, expired);
-        select! { () = moved => {}, () = expired => {} }
+        select! { () = moved => {}, why = expired => end.set(why) }
     };
     let paid = booking.queued(&Payments::authorize, pay, home, &cause, gone).await;
     timers.cancel();
     match paid {
         Some(paid) => Ok(paid),
-        None => booking.stop_if_moved().and(Err(End::Expired)),
+        None => booking.stop_if_moved().and(Err(end.replace(End::Moved))),
+    }
+}
+
+/// Ends when a payment that has not come is no longer waited for, and tells why.
+async fn expired(booking: &Saga, held: &Held, timers: &WorkflowCancellationToken) -> End {
+    let plan = booking.plan();
+    let hold = async {
+        match plan.service.hold {
+            Some(_) => hold::expiry(booking, held, timers).await,
+            None => never().await,
+        }
+    };
+    let patience = async {
+        let within = plan.service.payment.as_ref().and_then(|it| it.within);
+        let Some(within) = within else { return never().await };
+        let waited = booking.timer_of(timers, within.duration(), "patience for the payment").await;
+        if waited == TimerResult::Cancelled {
+            never().await
+        }
+    };
+    let (hold, patience) = (hold.fuse(), patience.fuse());
+    pin_mut!(hold, patience);
+    select! {
+        () = hold => End::Expired,
+        () = patience => End::Rejected("payment_unavailable".to_owned()),
     }
 }
 
@@ -121,8 +151,8 @@ async fn firm(booking: &Saga, fact: Fact) -> Result<(), End> {
 /// Charges what was reserved, once the booking is approved.
 pub(crate) async fn capture(booking: &Saga, held: &Held) -> Result<(), End> {
     let plan = booking.plan();
-    let Some(payment) = &plan.service.payment else { return Ok(()) };
-    if payment.capture != Capture::OnApproval {
+    let Some((_means, amount)) = plan.due(held.amount) else { return Ok(()) };
+    if !takes(&plan, Capture::OnApproval) {
         return Ok(());
     }
     let fare = booking.key(Purpose::Fare, 1);
@@ -130,14 +160,14 @@ pub(crate) async fn capture(booking: &Saga, held: &Held) -> Result<(), End> {
         key: fare.step("capture"),
         fare,
         booking: booking.id(),
-        amount: held.amount,
+        amount,
         inline_until: booking.inline_until(),
     };
-    let summary = format!("capture {}", held.amount);
+    let summary = format!("capture {amount}");
     let home = Home::Family(Family::Payments, &summary);
     match booking.act_unless_moved(Payments::capture, capture, home).await? {
         Captured::Captured => {
-            booking.publish(Fact::new(Event::PaymentCaptured { amount: held.amount }));
+            booking.publish(Fact::new(Event::PaymentCaptured { amount }));
             booking.stop_if_moved()
         }
         Captured::Lost => {
@@ -150,9 +180,11 @@ pub(crate) async fn capture(booking: &Saga, held: &Held) -> Result<(), End> {
 
 /// Leaves with the provider what is kept of the price, whatever this life of the workflow or an
 /// earlier one did.
-pub(crate) async fn undo(booking: &Saga) {
+pub(crate) async fn settle(booking: &Saga) {
     let plan = booking.plan();
-    if plan.service.payment.is_none() {
+    // Nothing was paid for what was never priced, and nothing is to be settled on the spot.
+    let amount = booking.record(|record| record.view.amount);
+    if amount.and_then(|it| plan.due(it)).is_none() {
         return;
     }
     let fare = booking.key(Purpose::Fare, 1);
