@@ -2,6 +2,7 @@
 //! that workflows, activities, the store and the API all mean the same thing by them.
 
 pub mod act;
+pub mod drawing;
 pub mod event;
 pub mod id;
 pub mod key;

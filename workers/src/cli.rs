@@ -8,7 +8,6 @@ use clap::{Parser, Subcommand};
 use crate::{
     api,
     bench::{self, BenchArgs},
-    check::{self, ServicesCommand},
     client::{self, BookingArgs},
     config::{
         ApiArgs, DatabaseArgs, DrainArgs, InlineArgs, LogArgs, PaceArgs, PartnerArgs, ServiceArgs,
@@ -16,7 +15,8 @@ use crate::{
     },
     dev::{self, DevArgs},
     doctor::{self, DoctorArgs},
-    due, health, services,
+    due, health,
+    services::{self, command::ServicesCommand},
     simulator::{self, Simulator},
     stop, telemetry, temporal,
     worker::{Hands, Interceptor, Queue},
@@ -157,7 +157,7 @@ async fn run(cli: Cli, interceptor: Option<Interceptor>) -> anyhow::Result<()> {
         }
         Command::Doctor(args) => doctor::run(*args).await,
         Command::Booking(args) => client::run(args).await,
-        Command::Services(command) => check::run(&command),
+        Command::Services(command) => services::command::run(&command),
         Command::Bench(args) => bench::run(args).await,
         Command::Simulator(role) => {
             let stop = stop::on_signal()?;

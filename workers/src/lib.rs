@@ -5,7 +5,6 @@
 
 pub mod api;
 pub mod bench;
-pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;

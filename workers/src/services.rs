@@ -1,12 +1,16 @@
 //! The services on offer: those that ship, or those of a mounted folder.
 
+pub mod command;
+#[cfg(test)]
+mod docs;
+
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use bellhop_api::Services;
 
 /// The service files that ship.
-const EMBEDDED: &[(&str, &str)] = &[
+pub(crate) const EMBEDDED: &[(&str, &str)] = &[
     ("call-taxi.toml", include_str!("../../services/call-taxi.toml")),
     ("coffee.toml", include_str!("../../services/coffee.toml")),
     ("designated-driver.toml", include_str!("../../services/designated-driver.toml")),

@@ -1,4 +1,5 @@
-//! `bellhop services check`: whether service files are valid, before they are mounted.
+//! `bellhop services`: whether service files are valid, before they are mounted, and what course
+//! their bookings take.
 
 use std::{
     io::Write as _,
@@ -7,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use bellhop_api::Services;
+use bellhop_domain::{drawing, service::Service};
 use clap::Subcommand;
 
 /// `bellhop services`.
@@ -18,14 +20,28 @@ pub enum ServicesCommand {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Draw the course of a service's bookings, with each step's undo, as a Mermaid state diagram.
+    Draw {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
-/// Checks every file, and prints a line each.
+/// Checks every file and prints a line each, or draws one.
 ///
 /// # Errors
-/// One of them is not valid.
+/// One of them cannot be read or is not valid.
 pub fn run(command: &ServicesCommand) -> anyhow::Result<()> {
-    let ServicesCommand::Check { files } = command;
+    match command {
+        ServicesCommand::Check { files } => check_all(files),
+        ServicesCommand::Draw { file } => {
+            let service = Service::parse(&file.display().to_string(), &read(file)?)?;
+            Ok(write!(std::io::stdout(), "{}", drawing::mermaid(&service))?)
+        }
+    }
+}
+
+fn check_all(files: &[PathBuf]) -> anyhow::Result<()> {
     let mut wrong = 0;
     for file in files {
         match check(file) {
@@ -43,16 +59,19 @@ pub fn run(command: &ServicesCommand) -> anyhow::Result<()> {
 }
 
 fn check(file: &Path) -> anyhow::Result<()> {
-    let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("{shown} cannot be read"))?;
+    let (shown, text) = (file.display().to_string(), read(file)?);
     Ok(Services::parse([(shown.as_str(), text.as_str())]).map(drop)?)
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CALL_TAXI: &str = include_str!("../../services/call-taxi.toml");
+    const CALL_TAXI: &str = include_str!("../../../services/call-taxi.toml");
 
     #[test]
     fn an_error_names_the_file_the_key_and_the_reason() -> anyhow::Result<()> {
