@@ -85,6 +85,7 @@ kinds! {
     NotAllowed = CONFLICT, "not_allowed", "Not allowed in this state";
     NotNextStage = CONFLICT, "not_next_stage", "Not the next stage";
     PoolInUse = CONFLICT, "pool_in_use", "More is in use than that";
+    Withdrawn = CONFLICT, "withdrawn", "It was withdrawn";
     QuoteUnknown = UNPROCESSABLE_ENTITY, "quote_unknown", "There is no such quote";
     QuoteExpired = GONE, "quote_expired", "The quote has expired";
 

@@ -7,6 +7,7 @@ mod create;
 mod customers;
 mod lists;
 mod platform;
+mod pools;
 mod services;
 mod taxis;
 
@@ -40,6 +41,8 @@ pub fn router(api: Api) -> Router {
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}/approve", post(commands::approve))
         .route("/approvals/{id}/decline", post(commands::decline))
+        .route("/pools", get(pools::list))
+        .route("/pools/{id}", get(pools::get).put(pools::put))
         .route("/taxis", get(taxis::list))
         .route("/taxis/{id}", get(taxis::get).put(taxis::put))
         .route("/customers/{id}/bookings", get(customers::bookings))

@@ -73,3 +73,33 @@ async fn capacity_never_falls_below_what_is_in_use() {
     let put = world.put("/v1/taxis/tx_mapo", "dev-manager", body).await;
     assert_eq!((put.status.as_u16(), put.code()), (409, "pool_in_use"), "{put:?}");
 }
+
+#[tokio::test]
+async fn a_pool_of_any_kind_that_a_service_holds_from_is_registered_by_its_kind() {
+    let world = World::new().await;
+    let pool = json!({"kind": "taxi", "company": "com_mapo", "variant": "prime", "name": "Prime",
+        "price": {"minor": 9_000, "currency": "KRW"}, "capacity": 3});
+    let put = world.put("/v1/pools/tx_2", "dev-manager", pool.clone()).await;
+    assert_eq!((put.status, &put.body["kind"]), (StatusCode::CREATED, &json!("taxi")), "{put:?}");
+    assert_eq!(world.get("/v1/taxis/tx_2", "dev-customer").await.body["grade"], "prime");
+    assert_eq!(world.get("/v1/pools/tx_2", "dev-customer").await.body["variant"], "prime");
+    let listed = world.get("/v1/pools?kind=taxi&company=com_mapo", "dev-customer").await;
+    assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(world.get("/v1/taxis?kind=taxi", "dev-customer").await.code(), "invalid_query");
+    assert_eq!(world.put("/v1/pools/tx_2", "dev-customer", pool.clone()).await.code(), "forbidden");
+    for (pointer, change) in [
+        ("/kind", json!({"kind": "boat"})),
+        ("/variant", json!({"variant": "a b"})),
+        ("/place", json!({"place": " "})),
+        ("/starts_at", json!({"starts_at": "2020-01-01T00:00:00Z"})),
+        ("/price/minor", json!({"price": {"minor": 1_000_000_001, "currency": "KRW"}})),
+    ] {
+        let mut body = pool.clone();
+        for (name, value) in change.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let put = world.put("/v1/pools/tx_2", "dev-manager", body).await;
+        assert_eq!((put.status.as_u16(), put.code()), (422, "invalid_request"), "{pointer}");
+        assert_eq!(put.body["violations"][0]["pointer"], pointer);
+    }
+}
