@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bellhop_domain::act::{Assign, Assigned};
+use bellhop_domain::act::{Assign, Assigned, Claim, Claimed};
 use bellhop_store::Store;
 use bellhop_workflows::contract::dispatch;
 use jiff::Timestamp;
@@ -36,5 +36,16 @@ impl DispatchActivities {
         assign: Assign,
     ) -> Result<Assigned, ActivityError> {
         self.store.assign_from_hold(&assign, Timestamp::now()).await.map_err(failure::store)
+    }
+
+    /// Claims the nearest free person who can do it, and journals that. A repeat answers the first
+    /// outcome, whoever is free by then.
+    #[activity(definition = dispatch::ClaimNearest)]
+    pub async fn claim(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        claim: Claim,
+    ) -> Result<Claimed, ActivityError> {
+        self.store.claim_nearest(&claim, Timestamp::now()).await.map_err(failure::store)
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     http::{header, request::Parts},
 };
 use bellhop_domain::{
-    event::{Actor, Role},
+    event::{Actor, Offer, Role},
     id::{CompanyId, SubjectId},
 };
 use bellhop_store::BookingRow;
@@ -34,25 +34,39 @@ impl Caller {
     /// Whether the caller may know of a booking. For those who may not there is no such booking.
     pub(crate) fn may_see(&self, booking: &BookingRow) -> bool {
         let view = &booking.view;
-        let is_ours = || view.company.as_ref().is_some_and(|it| self.companies.contains(it));
+        let asked = view.offer.as_ref().map(|it| &it.assignment);
+        let is_ours = |it: &Option<CompanyId>| it.as_ref().is_some_and(|it| self.acts_for(it));
         match self.role {
             Role::Customer => booking.owner == self.subject,
-            Role::Manager => is_ours(),
-            // Whom it is assigned to; where only a vehicle is assigned, the company's drivers.
-            Role::Driver => view.assignment.as_ref().is_some_and(|it| match &it.subject {
+            Role::Manager => is_ours(&view.company) || asked.is_some_and(|it| is_ours(&it.company)),
+            // Who serves it, or is asked to; where only a vehicle is assigned, the company's drivers.
+            Role::Driver => view.assignment.iter().chain(asked).any(|it| match &it.subject {
                 Some(subject) => *subject == self.subject,
-                None => is_ours(),
+                None => is_ours(&view.company),
             }),
             Role::Operator => true,
             Role::System => false,
         }
     }
 
+    /// Whether the caller may know that somebody is asked to serve a booking that they may know of.
+    pub(crate) fn may_see_offer(&self, offer: &Offer) -> bool {
+        match self.role {
+            Role::Manager | Role::Operator => true,
+            Role::Driver => offer.assignment.subject.as_ref() == Some(&self.subject),
+            Role::Customer | Role::System => false,
+        }
+    }
+
+    fn acts_for(&self, company: &CompanyId) -> bool {
+        self.companies.contains(company)
+    }
+
     /// Whether the caller acts for a company.
     pub(crate) fn manages(&self, company: &CompanyId) -> bool {
         match self.role {
             Role::Operator => true,
-            Role::Manager => self.companies.contains(company),
+            Role::Manager => self.acts_for(company),
             Role::Customer | Role::Driver | Role::System => false,
         }
     }

@@ -6,9 +6,11 @@ mod commands;
 mod create;
 mod customers;
 mod lists;
+mod offers;
 mod platform;
 mod pools;
 mod services;
+mod staff;
 mod taxis;
 
 use axum::{
@@ -43,6 +45,12 @@ pub fn router(api: Api) -> Router {
         .route("/approvals/{id}/decline", post(commands::decline))
         .route("/pools", get(pools::list))
         .route("/pools/{id}", get(pools::get).put(pools::put))
+        .nest("/staff", staff::routes(None))
+        .nest("/drivers", staff::routes(Some("driver")))
+        .nest("/cleaners", staff::routes(Some("cleaner")))
+        .route("/offers", get(offers::list))
+        .route("/offers/{id}/accept", post(commands::accept_offer))
+        .route("/offers/{id}/decline", post(commands::decline_offer))
         .route("/taxis", get(taxis::list))
         .route("/taxis/{id}", get(taxis::get).put(taxis::put))
         .route("/customers/{id}/bookings", get(customers::bookings))

@@ -8,7 +8,7 @@ use std::{error::Error, io, time::Duration};
 use bellhop_domain::id::{BookingId, SubjectId};
 use bellhop_workflows::{
     booking::{Booking, Start},
-    command::{Advance, Approve, Cancel, Decline, NOT_ALLOWED, NOT_NEXT, Receipt},
+    command::{Advance, AnswerOffer, Approve, Cancel, Decline, NOT_ALLOWED, NOT_NEXT, Receipt},
     contract::SERVICE_ATTRIBUTE,
 };
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,7 @@ pub(crate) enum Command {
     Approve(Approve),
     Decline(Decline),
     Advance(Advance),
+    AnswerOffer(AnswerOffer),
 }
 
 /// What Temporal remembers of a start, for as long as there is no row.
@@ -207,6 +208,9 @@ impl Engine {
                 Command::Approve(it) => handle.execute_update(Booking::approve, it, options).await,
                 Command::Decline(it) => handle.execute_update(Booking::decline, it, options).await,
                 Command::Advance(it) => handle.execute_update(Booking::advance, it, options).await,
+                Command::AnswerOffer(it) => {
+                    handle.execute_update(Booking::answer_offer, it, options).await
+                }
             }
         };
         match timeout(within, decided).await {

@@ -89,11 +89,14 @@ impl Tokens {
     /// Never: its ids are valid.
     pub fn dev() -> Self {
         let seed: &[&str] = &["com_mapo", "com_hangang"];
-        let words: [(&str, &str, Role, &[&str]); 5] = [
+        let words: [(&str, &str, Role, &[&str]); 8] = [
             ("dev-customer", "cus_kim", Role::Customer, &[]),
             ("dev-customer-lee", "cus_lee", Role::Customer, &[]),
             ("dev-manager", "mgr_dev", Role::Manager, seed),
             ("dev-driver", "drv_park", Role::Driver, seed),
+            ("dev-driver-choi", "drv_choi", Role::Driver, seed),
+            ("dev-driver-jung", "drv_jung", Role::Driver, seed),
+            ("dev-cleaner", "cln_han", Role::Driver, seed),
             ("dev-operator", "ope_dev", Role::Operator, &[]),
         ];
         Self(
@@ -207,6 +210,7 @@ mod tests {
         assert_eq!(subject("dev-customer"), Some("cus_kim"));
         assert_eq!(subject("dev-customer-lee"), Some("cus_lee"));
         assert_eq!(subject("dev-driver"), Some("drv_park"));
+        assert_eq!(subject("dev-cleaner"), Some("cln_han"));
         assert_eq!(subject("dev"), None);
     }
 }

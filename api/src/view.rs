@@ -8,8 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bellhop_domain::{
-    event::{Actor, Event, Role, StoredEvent},
-    id::{BookingId, CompanyId, SubjectId},
+    event::{Actor, Assignment, Event, Offer, Role, StoredEvent},
+    id::{BookingId, CompanyId, OfferId, SubjectId},
     money::Money,
     plan::Place,
     policy::allowed_actions,
@@ -43,6 +43,9 @@ pub(crate) struct Booking {
     place: Option<Place>,
     company: Option<CompanyId>,
     assignment: Option<AssignmentView>,
+    /// Who is asked to serve it, for those whom it concerns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offer: Option<OfferView>,
     attention: Option<Attention>,
     allowed_actions: Vec<&'static str>,
     seq: i64,
@@ -64,6 +67,27 @@ struct AssignmentView {
     label: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<SubjectId>,
+}
+
+impl From<&Assignment> for AssignmentView {
+    fn from(it: &Assignment) -> Self {
+        let Assignment { company, label, subject, .. } = it.clone();
+        Self { company, label, subject }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct OfferView {
+    id: OfferId,
+    #[serde(flatten)]
+    to: AssignmentView,
+    expires_at: Timestamp,
+}
+
+impl From<&Offer> for OfferView {
+    fn from(it: &Offer) -> Self {
+        Self { id: it.id.clone(), to: (&it.assignment).into(), expires_at: it.expires_at }
+    }
 }
 
 impl Booking {
@@ -93,11 +117,8 @@ impl Booking {
             starts_at: Some(view.starts_at.unwrap_or(plan.request.starts_at)),
             place: plan.request.place.clone(),
             company: view.company.clone(),
-            assignment: view.assignment.as_ref().map(|it| AssignmentView {
-                company: it.company.clone(),
-                label: it.label.clone(),
-                subject: it.subject.clone(),
-            }),
+            assignment: view.assignment.as_ref().map(AssignmentView::from),
+            offer: view.offer.as_ref().filter(|it| caller.may_see_offer(it)).map(OfferView::from),
             attention: view.attention.clone(),
             allowed_actions: allowed_actions(&plan.service, view, caller.role, now),
             seq: view.seq,
@@ -125,12 +146,21 @@ impl Booking {
             place: None,
             company: None,
             assignment: None,
+            offer: None,
             attention: None,
             allowed_actions: vec![],
             seq: 0,
             created_at: None,
             updated_at: None,
         }
+    }
+
+    /// What somebody hears of a booking that was theirs to serve and is not any more.
+    pub(crate) fn outline(row: &BookingRow) -> Self {
+        let BookingRow { id, service, view, .. } = row;
+        let (status, seq) = (view.status, view.seq);
+        let status_text = words(status);
+        Self { status, status_text, seq, ..Self::pending(id, service, view.quantity) }
     }
 
     /// The same, of what Temporal remembers.
@@ -219,12 +249,13 @@ impl From<StoredEvent> for TimelineEvent {
     }
 }
 
-/// A message to a customer.
+/// A message to a customer, or to one of the staff.
 #[derive(Debug, Serialize)]
 pub(crate) struct Message {
     id: String,
     booking_id: BookingId,
     channel: Channel,
+    audience: &'static str,
     /// The recipient, masked.
     to: String,
     template: String,
@@ -243,6 +274,7 @@ impl From<MessageRow> for Message {
             id: row.id,
             booking_id: row.booking,
             channel: row.channel,
+            audience: row.audience.as_str(),
             to: row.recipient.masked(),
             template: row.template,
             text: row.body,

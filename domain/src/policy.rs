@@ -4,7 +4,8 @@ use jiff::{Timestamp, civil::Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::Role,
+    event::{Actor, Assignment, Role},
+    id::OfferId,
     money::Money,
     service::{COMPLETED, Dispatch, NO_SHOW, Service},
     span::Span,
@@ -188,6 +189,29 @@ pub fn may_decline_offer(service: &Service, view: &BookingView, role: Role) -> b
     let is_asked = view.offer.is_some() && may(view.status, Trigger::Assign, role);
     let is_person = matches!(service.dispatch, Some(Dispatch::Nearest(_)));
     is_asked || (is_person && may(view.status, Trigger::Unassign, role))
+}
+
+/// Whether `actor` may answer the question `offer` now: the one that stands, and as who was asked.
+/// A decline may come after an acceptance, or an assignment without a question.
+pub fn may_answer_offer(
+    service: &Service,
+    view: &BookingView,
+    actor: &Actor,
+    offer: &OfferId,
+    accept: bool,
+) -> bool {
+    let asked = view.offer.as_ref().map(|it| &it.assignment);
+    let is_theirs = |it: &Assignment| {
+        it.offer.as_ref() == Some(offer)
+            && (actor.role != Role::Driver
+                || it.subject.as_ref().is_some_and(|it| it.as_str() == actor.id))
+    };
+    let may = if accept {
+        asked.is_some() && may(view.status, Trigger::Assign, actor.role)
+    } else {
+        may_decline_offer(service, view, actor.role)
+    };
+    may && asked.or(view.assignment.as_ref()).is_some_and(is_theirs)
 }
 
 /// The state that follows once everything the customer waits for is done: the first phase of the

@@ -1,4 +1,4 @@
-//! What customers read: words in two languages, and the messages of each change of state.
+//! What customers and staff read: words in two languages, and the messages of each change of state.
 
 use std::sync::LazyLock;
 
@@ -69,9 +69,10 @@ impl Channel {
 /// The text of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    /// The template that it was made from: the state that the booking changed to.
+    /// The template that it was made from: the state that the booking changed to, or the news for
+    /// the staff.
     pub template: &'static str,
-    /// What the customer reads.
+    /// What is read.
     pub body: String,
 }
 
@@ -92,7 +93,7 @@ macro_rules! templates {
     };
 }
 
-/// A template per language and state that customers are told of.
+/// A template per language and state that customers are told of, and what the staff is told.
 const TEMPLATES: &[(&str, &str)] = templates![
     "awaiting_payment",
     "awaiting_approval",
@@ -106,6 +107,9 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "expired",
     "no_show",
     "unfulfilled",
+    "staff_assigned",
+    "staff_offered",
+    "staff_released",
 ];
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -125,10 +129,6 @@ pub fn render(plan: &Plan, view: &BookingView) -> Result<Text, Unrenderable> {
     let language = plan.request.customer.language;
     let template = view.status.as_str();
     let stage = view.stage.as_deref().and_then(|id| plan.service.stage(id));
-    let folder = match language {
-        Language::Ko => "ko",
-        Language::En => "en",
-    };
     let values = context! {
         service => plan.service.name.in_language(language),
         quantity => view.quantity,
@@ -140,6 +140,70 @@ pub fn render(plan: &Plan, view: &BookingView) -> Result<Text, Unrenderable> {
         stage => stage.map(|it| it.name.in_language(language)),
         code => view.code.as_deref(),
         place => plan.request.place.as_ref().map(|it| it.address.as_str()),
+    };
+    fill(template, language, values)
+}
+
+/// What who serves a booking, or is asked to, is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// It is theirs.
+    Assigned,
+    /// It is theirs if they accept.
+    Offered,
+    /// It is not theirs any more.
+    Released,
+}
+
+impl News {
+    /// Everything that they are told.
+    pub const ALL: [Self; 3] = [Self::Assigned, Self::Offered, Self::Released];
+
+    const fn template(self) -> &'static str {
+        match self {
+            Self::Assigned => "staff_assigned",
+            Self::Offered => "staff_offered",
+            Self::Released => "staff_released",
+        }
+    }
+}
+
+/// The message that tells who serves a booking, or is asked to, what they need: what, where, and
+/// for how much. Of the customer it tells nothing.
+///
+/// # Errors
+/// [`Unrenderable`], which the tests of this file rule out for the templates that ship.
+pub fn render_to_staff(
+    plan: &Plan,
+    view: &BookingView,
+    news: News,
+    language: Language,
+) -> Result<Text, Unrenderable> {
+    let values = context! {
+        service => plan.service.name.in_language(language),
+        amount => view.amount.map(|amount| amount.to_string()),
+        place => plan.request.place.as_ref().map(|it| shortened(&it.address)),
+    };
+    fill(news.template(), language, values)
+}
+
+/// As much of an address as fits a message.
+fn shortened(address: &str) -> String {
+    const LONGEST: usize = 100;
+    match address.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &address[..end]),
+        None => address.to_owned(),
+    }
+}
+
+fn fill(
+    template: &'static str,
+    language: Language,
+    values: minijinja::Value,
+) -> Result<Text, Unrenderable> {
+    let folder = match language {
+        Language::Ko => "ko",
+        Language::En => "en",
     };
     ENVIRONMENT
         .get_template(&format!("{folder}/{template}"))
@@ -156,7 +220,7 @@ pub const fn is_told(status: Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::a_taxi;
+    use crate::{money::Money, plan::tests::a_taxi};
 
     #[test]
     fn every_state_is_told_in_both_languages() -> Result<(), Box<dyn std::error::Error>> {
@@ -169,6 +233,34 @@ mod tests {
                 assert!(text.body.contains(plan.service.name.in_language(language)), "{text:?}");
                 assert!(text.body.chars().count() <= 200, "fits messages: {text:?}");
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_staff_is_told_where_and_what_and_nothing_of_the_customer()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let mut plan = a_taxi()?;
+        plan.request.customer.name = "Hong Gildong".to_owned();
+        let amount = Money { minor: 25_000, currency: plan.service.currency() };
+        let view = BookingView { amount: Some(amount), ..BookingView::default() };
+        let place = "서울 마포구".repeat(50);
+        for (news, language) in
+            News::ALL.into_iter().flat_map(|it| [(it, Language::Ko), (it, Language::En)])
+        {
+            for address in ["서울 마포구", &place] {
+                plan.request.place.as_mut().ok_or("a place")?.address = address.to_owned();
+                let text = render_to_staff(&plan, &view, news, language)?.body;
+                assert!(text.contains(plan.service.name.in_language(language)), "{text}");
+                assert!(text.contains("서울 마포구"), "{text}");
+                assert!(text.chars().count() <= 200, "fits messages: {text}");
+                for secret in ["Hong", "1234", "5678"] {
+                    assert!(!text.contains(secret), "{text}");
+                }
+            }
+            let amount = amount.to_string();
+            let text = render_to_staff(&plan, &view, news, language)?.body;
+            assert_eq!(text.contains(&amount), news != News::Released, "{text}");
         }
         Ok(())
     }

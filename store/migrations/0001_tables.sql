@@ -183,6 +183,8 @@ CREATE TABLE messages (
     step BIGINT NOT NULL,
     channel TEXT NOT NULL,
     recipient TEXT NOT NULL,
+    -- Whether it is for the customer or for the staff, and who that is.
+    audience TEXT NOT NULL,
     customer TEXT NOT NULL,
     template TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -195,11 +197,11 @@ CREATE TABLE messages (
     error TEXT,
     created_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL,
-    CONSTRAINT messages_once UNIQUE (booking_id, event_key, channel, recipient)
+    CONSTRAINT messages_once UNIQUE (booking_id, event_key, channel, recipient, audience)
 );
 CREATE INDEX messages_due ON messages (shard, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX messages_in_order ON messages (booking_id, seq, step);
-CREATE INDEX messages_by_customer ON messages (customer, created_at, id);
+CREATE INDEX messages_by_customer ON messages (customer, audience, created_at, id);
 
 -- Commands that are being given to bookings: a row goes once its workflow has answered for good.
 CREATE TABLE commands (

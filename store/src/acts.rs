@@ -20,6 +20,13 @@ where
     Ok(row.map(|(Json(outcome),)| outcome))
 }
 
+/// Whether the act was done, whatever it answered.
+pub(crate) async fn is_done(tx: &mut Tx, key: &ActKey) -> Result<bool> {
+    let row: Option<(i64,)> =
+        query!(fetch_optional, tx, "SELECT at FROM acts WHERE act_key = $1", key.as_str(),)?;
+    Ok(row.is_some())
+}
+
 /// Stores what the act answers, and commits it with its effect.
 ///
 /// # Errors

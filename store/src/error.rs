@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use bellhop_domain::id::{BookingId, PoolId};
+use bellhop_domain::id::{BookingId, PoolId, SubjectId};
 use sqlx::migrate::MigrateError;
 
 /// Why the store did not do it.
@@ -61,6 +61,9 @@ pub enum StoreError {
         /// Taken by bookings.
         taken: u32,
     },
+    /// A person keeps their kind and company.
+    #[error("{0} is of another kind or company: use another id")]
+    StaffFixed(SubjectId),
     /// Nothing was begun under this key.
     #[error("there is no attempt {0}")]
     NoAttempt(String),

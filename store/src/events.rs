@@ -6,7 +6,6 @@ use bellhop_domain::{
     event::{CommandRef, NewEvent, StoredEvent},
     id::BookingId,
     status::may_move,
-    text,
     view::BookingView,
 };
 use jiff::Timestamp;
@@ -146,20 +145,22 @@ pub(crate) async fn append_facts(
     append(tx, booking, events, now).await
 }
 
-/// An event that the customer is told of, and how the booking stood after it.
+/// An event that somebody is told of, and how the booking stood before it and after it.
 pub(crate) struct Told {
     pub(crate) event: StoredEvent,
+    pub(crate) before: BookingView,
     pub(crate) view: BookingView,
 }
 
 fn fold(booking: &mut Locked, events: &[StoredEvent]) -> Vec<Told> {
     let mut told = vec![];
     for event in events {
+        let before = messages::is_told(&event.event).then(|| booking.view.clone());
         if let Err(misplaced) = booking.view.fold(event) {
             let (id, key) = (&booking.id, &event.event.key);
             tracing::warn!(booking.id = %id, event.key = %key, %misplaced, "event is misplaced");
-        } else if event.event.change.is_some_and(|it| text::is_told(it.status)) {
-            told.push(Told { event: event.clone(), view: booking.view.clone() });
+        } else if let Some(before) = before {
+            told.push(Told { event: event.clone(), before, view: booking.view.clone() });
         }
     }
     told

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use bellhop_domain::{
     event::{Event, StoredEvent},
-    status::may_move,
+    status::{Status, may_move},
     view::BookingView,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Balance, Result, Store,
+    Balance, ClaimRow, Result, Store, claims,
     column::Instant,
     db::{Tx, query},
     ledger,
@@ -47,6 +47,8 @@ impl Store {
         let mut broken = postings(&mut tx).await?;
         broken.extend(pools(&mut tx).await?);
         broken.extend(finished_holds(&mut tx, settled).await?);
+        broken.extend(shared_claims(&mut tx).await?);
+        broken.extend(finished_claims(&mut tx, settled).await?);
         broken.extend(messages(&mut tx).await?);
         drop(tx);
 
@@ -62,8 +64,13 @@ impl Store {
             for row in ledger::of_bookings(&mut tx, &first.id, &last.id).await? {
                 balances.insert(row.booking_id.0.clone(), (row.balance(), row.at.timestamp()));
             }
+            let mut claims = HashMap::new();
+            for claim in claims::active(&mut tx, &first.id, &last.id).await? {
+                claims.insert(claim.booking.clone(), claim);
+            }
             for booking in &batch {
                 broken.extend(journal(booking));
+                broken.extend(assignment(booking, claims.get(&booking.id)));
                 broken.extend(money(booking, balances.get(&booking.id), settled));
             }
         }
@@ -143,13 +150,70 @@ async fn finished_holds(tx: &mut Tx, settled: Timestamp) -> Result<Vec<Broken>> 
     Ok(rows.into_iter().map(held).collect())
 }
 
+/// Nobody has two claims on them, and no booking has two.
+async fn shared_claims(tx: &mut Tx) -> Result<Vec<Broken>> {
+    let staff: Vec<(String, i64)> = query!(
+        fetch_all,
+        tx,
+        "SELECT staff_id, COUNT(*) FROM claims WHERE ended_at IS NULL
+         GROUP BY staff_id HAVING COUNT(*) > 1",
+    )?;
+    let bookings: Vec<(String, i64)> = query!(
+        fetch_all,
+        tx,
+        "SELECT booking_id, COUNT(*) FROM claims WHERE ended_at IS NULL
+         GROUP BY booking_id HAVING COUNT(*) > 1",
+    )?;
+    let shared = |rule| {
+        move |(subject, count): (String, i64)| {
+            broken(rule, subject, format!("has {count} claims at a time"))
+        }
+    };
+    let staff = staff.into_iter().map(shared("one_claim_per_person"));
+    Ok(staff.chain(bookings.into_iter().map(shared("one_claim_per_booking"))).collect())
+}
+
+/// Nobody is claimed for a booking that ended.
+async fn finished_claims(tx: &mut Tx, settled: Timestamp) -> Result<Vec<Broken>> {
+    let rows: Vec<(String, String, String)> = query!(
+        fetch_all,
+        tx,
+        "SELECT booking_id, staff_id, status
+         FROM claims JOIN bookings ON bookings.id = claims.booking_id
+         WHERE ended_at IS NULL AND bookings.changed_at <= $1
+           AND status IN ('completed', 'cancelled', 'rejected', 'expired', 'no_show', 'unfulfilled')",
+        Instant::from(settled),
+    )?;
+    let claimed = |(booking, staff, status): (String, String, String)| {
+        broken("no_claim_after_end", booking, format!("is {status} and {staff} is claimed for it"))
+    };
+    Ok(rows.into_iter().map(claimed).collect())
+}
+
+/// Who serves a booking, or is asked to, is who is claimed for it.
+fn assignment(booking: &Journalled, claim: Option<&ClaimRow>) -> Option<Broken> {
+    let view = &booking.view;
+    let assigned = match view.status {
+        Status::Dispatching => &view.offer.as_ref()?.assignment,
+        Status::Confirmed | Status::InProgress => view.assignment.as_ref()?,
+        _ => return None,
+    };
+    let (subject, offer) = (assigned.subject.as_ref()?, assigned.offer.as_ref());
+    let is_claimed = claim.is_some_and(|it| it.staff == *subject && Some(&it.id) == offer);
+    let detail = || match claim {
+        Some(claim) => format!("{subject} should serve it, and {} is claimed", claim.staff),
+        None => format!("{subject} should serve it, and nobody is claimed"),
+    };
+    (!is_claimed).then(|| broken("assignment_is_claimed", &booking.id, detail()))
+}
+
 /// Nobody is told twice of one event.
 async fn messages(tx: &mut Tx) -> Result<Vec<Broken>> {
     let rows: Vec<(String, String, i64)> = query!(
         fetch_all,
         tx,
         "SELECT booking_id, event_key, COUNT(*) FROM messages WHERE status = 'delivered'
-         GROUP BY booking_id, event_key, recipient HAVING COUNT(*) > 1",
+         GROUP BY booking_id, event_key, recipient, audience HAVING COUNT(*) > 1",
     )?;
     let twice = |(booking, event, count): (String, String, i64)| {
         broken("told_once", booking, format!("{event} was delivered {count} times"))

@@ -5,7 +5,7 @@
 //! their key in the transaction of their effect, so a repeat in a changed world answers the same.
 //! Every method may fail for a passing reason ([`StoreError::is_transient`]) and may be repeated.
 //!
-//! Row locks are taken in one order everywhere: the booking, its hold, then the pool.
+//! Row locks are taken in one order everywhere: the booking, its hold, then the pool or the people.
 
 mod db;
 
@@ -33,22 +33,27 @@ mod pools;
 mod queues;
 mod rebuild;
 mod release;
+mod staff;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use attempts::{Attempt, AttemptRow};
 pub use bookings::{BookingFilter, BookingRow};
 pub use cancellation_quotes::CancellationQuote;
+pub use claims::ClaimRow;
 pub use commands::GivenCommand;
 pub use db::Store;
 pub use error::StoreError;
 pub use events::KnownCommand;
 pub use invariants::Broken;
 pub use ledger::{Account, Balance, Posting};
-pub use messages::{DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, shard};
+pub use messages::{
+    Audience, DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, shard,
+};
 pub use page::{Cursor, InvalidCursor, Page};
 pub use pools::{Pool, PoolRow};
 pub use rebuild::Rebuilt;
+pub use staff::{Location, Staff, StaffRow};
 
 /// What every method of the store answers.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,16 +1,19 @@
 //! Messages: rows first, in the transaction of the event that they tell of; delivered later.
 
 mod delivery;
+mod staff;
 
 pub use delivery::{DueMessage, MessageOutcome};
 
 use std::str::FromStr;
 
 use bellhop_domain::{
+    event::{NewEvent, StoredEvent},
     id::{BookingId, SubjectId},
     phone::Phone,
     plan::Plan,
-    text::{self, Channel},
+    service::Service,
+    text::{self, Channel, Text, Unrenderable},
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -64,6 +67,35 @@ impl MessageStatus {
     }
 }
 
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Who booked.
+    Customer,
+    /// Who serves the booking, or is asked to.
+    Staff,
+}
+
+impl Audience {
+    const ALL: [Self; 2] = [Self::Customer, Self::Staff];
+
+    /// The word in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Staff => "staff",
+        }
+    }
+
+    /// The channels that a service has to them, in the order of preference.
+    const fn channels(self, service: &Service) -> &Vec<Channel> {
+        match self {
+            Self::Customer => &service.messages.customer,
+            Self::Staff => &service.messages.staff,
+        }
+    }
+}
+
 /// A message and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRow {
@@ -77,9 +109,13 @@ pub struct MessageRow {
     pub channel: Channel,
     /// To whom.
     pub recipient: Phone,
+    /// Whether that is the customer, or one of the staff.
+    pub audience: Audience,
+    /// Who that is.
+    pub subject: SubjectId,
     /// The template that it was made from.
     pub template: String,
-    /// What the customer reads.
+    /// What they read.
     pub body: String,
     /// How it stands.
     pub status: MessageStatus,
@@ -99,8 +135,8 @@ pub struct MessageRow {
 
 macro_rules! columns {
     () => {
-        "id, booking_id, event_key, channel, recipient, template, body, status, attempts,
-         maybe_sent_twice, gateway_id, error, created_at, changed_at"
+        "id, booking_id, event_key, channel, recipient, audience, customer, template, body, status,
+         attempts, maybe_sent_twice, gateway_id, error, created_at, changed_at"
     };
 }
 use columns;
@@ -117,27 +153,29 @@ impl Store {
             concat!(
                 "SELECT ",
                 columns!(),
-                " FROM messages WHERE booking_id = $1 ORDER BY seq, step"
+                " FROM messages WHERE booking_id = $1 ORDER BY seq, audience, step"
             ),
             booking.as_str(),
         )?;
         Ok(rows.into_iter().map(MessageRow::from).collect())
     }
 
-    /// The messages to a customer, newest first.
+    /// The messages to a customer, or to one of the staff, newest first.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn messages_of_customer(
+    pub async fn messages_to(
         &self,
-        customer: &SubjectId,
+        audience: Audience,
+        subject: &SubjectId,
         cursor: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<MessageRow>> {
         let mut db = self.reader().await?;
         let rows: Vec<Row> = build!(db, |sql| {
             sql.push(concat!("SELECT ", columns!(), " FROM messages WHERE customer = "));
-            sql.push_bind(customer.as_str());
+            sql.push_bind(subject.as_str());
+            sql.push(" AND audience = ").push_bind(audience.as_str());
             if let Some(cursor) = cursor {
                 sql.push(" AND (created_at, id) < (").push_bind(cursor.at());
                 sql.push(", ").push_bind(cursor.id()).push(")");
@@ -149,24 +187,34 @@ impl Store {
     }
 }
 
-/// Inserts what the customer is told, over the first channel of the service; nothing if it has
-/// none.
+/// Whether anybody is told of an event.
+pub(crate) fn is_told(event: &NewEvent) -> bool {
+    is_told_to_customer(event) || staff::is_told(&event.event)
+}
+
+fn is_told_to_customer(event: &NewEvent) -> bool {
+    event.change.is_some_and(|it| text::is_told(it.status))
+}
+
+/// Inserts what the customer and the staff are told, each over the first channel that the service
+/// has to them; nothing if it has none.
 pub(crate) async fn insert(
     tx: &mut Tx,
     booking: &BookingId,
     plan: &Plan,
     told: &[Told],
 ) -> Result<()> {
-    let Some(channel) = plan.service.messages.customer.first() else { return Ok(()) };
     let customer = &plan.request.customer;
-    let mut rows = Vec::with_capacity(told.len());
-    for Told { event, view } in told {
-        match text::render(plan, view) {
-            Ok(text) => rows.push((event, text)),
-            // A defect of a template must not stop the booking.
-            Err(error) => {
-                tracing::error!(booking.id = %booking, ?error, "message cannot be rendered");
-            }
+    let mut rows = vec![];
+    for it in told {
+        if is_told_to_customer(&it.event.event) {
+            let (text, subject) = (text::render(plan, &it.view), customer.id.clone());
+            let to = (Audience::Customer, customer.phone.clone(), subject);
+            rows.extend(New::of(booking, plan, &it.event, to, text));
+        }
+        if let Some((subject, reach, text)) = staff::told(tx, plan, it).await? {
+            let to = (Audience::Staff, reach.phone, subject);
+            rows.extend(New::of(booking, plan, &it.event, to, text));
         }
     }
     if rows.is_empty() {
@@ -174,24 +222,25 @@ pub(crate) async fn insert(
     }
     insert_rows!(
         tx,
-        "INSERT INTO messages (id, booking_id, event_key, seq, step, channel, recipient, customer,
-                               template, body, status, shard, due_at, attempts, maybe_sent_twice,
-                               created_at, changed_at) ",
+        "INSERT INTO messages (id, booking_id, event_key, seq, step, channel, recipient, audience,
+                               customer, template, body, status, shard, due_at, attempts,
+                               maybe_sent_twice, created_at, changed_at) ",
         &rows,
-        |row, (event, text)| {
+        |row, new| {
+            let (event, recipient) = (new.event, new.recipient.e164());
             let at = Instant::from(event.at);
-            let recipient = customer.phone.e164();
-            let (status, due_at) = begin(*channel, at);
-            row.push_bind(id(booking, &event.event.key, *channel, recipient))
+            let (status, due_at) = begin(new.channel, at);
+            row.push_bind(id(booking, &event.event.key, new.channel, recipient, new.audience))
                 .push_bind(booking.as_str())
                 .push_bind(&event.event.key)
                 .push_bind(event.seq)
                 .push_bind(0_i64)
-                .push_bind(channel.as_str())
+                .push_bind(new.channel.as_str())
                 .push_bind(recipient)
-                .push_bind(customer.id.as_str())
-                .push_bind(text.template)
-                .push_bind(&text.body)
+                .push_bind(new.audience.as_str())
+                .push_bind(new.subject.as_str())
+                .push_bind(new.text.template)
+                .push_bind(&new.text.body)
                 .push_bind(status.as_str())
                 .push_bind(i64::from(shard(booking)))
                 .push_bind(due_at)
@@ -204,6 +253,37 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// A message that is to be inserted.
+struct New<'a> {
+    event: &'a StoredEvent,
+    audience: Audience,
+    channel: Channel,
+    recipient: Phone,
+    subject: SubjectId,
+    text: Text,
+}
+
+impl<'a> New<'a> {
+    /// The message, unless the service has no channel to its audience.
+    fn of(
+        booking: &BookingId,
+        plan: &Plan,
+        event: &'a StoredEvent,
+        (audience, recipient, subject): (Audience, Phone, SubjectId),
+        text: Result<Text, Unrenderable>,
+    ) -> Option<Self> {
+        let channel = *audience.channels(&plan.service).first()?;
+        match text {
+            Ok(text) => Some(Self { event, audience, channel, recipient, subject, text }),
+            // A defect of a template must not stop the booking.
+            Err(error) => {
+                tracing::error!(booking.id = %booking, ?error, "message cannot be rendered");
+                None
+            }
+        }
+    }
+}
+
 /// How a new message stands, and when it is due: what is on the customer's page is there at once.
 fn begin(channel: Channel, at: Instant) -> (MessageStatus, Option<Instant>) {
     match channel {
@@ -212,8 +292,17 @@ fn begin(channel: Channel, at: Instant) -> (MessageStatus, Option<Instant>) {
     }
 }
 
-fn id(booking: &BookingId, event_key: &str, channel: Channel, recipient: &str) -> String {
-    let name = format!("{booking}\0{event_key}\0{}\0{recipient}", channel.as_str());
+fn id(
+    booking: &BookingId,
+    event_key: &str,
+    channel: Channel,
+    recipient: &str,
+    audience: Audience,
+) -> String {
+    let mut name = format!("{booking}\0{event_key}\0{}\0{recipient}", channel.as_str());
+    if audience == Audience::Staff {
+        name.push_str("\0staff"); // who books may serve others
+    }
     format!("msg_{}", Uuid::new_v5(&NAMESPACE, name.as_bytes()).simple())
 }
 
@@ -229,6 +318,18 @@ impl FromStr for ReadChannel {
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
         let found = Channel::ALL.into_iter().find(|it| it.as_str() == word);
+        found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
+    }
+}
+
+/// An audience, as it is read.
+struct ReadAudience(Audience);
+
+impl FromStr for ReadAudience {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let found = Audience::ALL.into_iter().find(|it| it.as_str() == word);
         found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
     }
 }
@@ -252,6 +353,8 @@ struct Row {
     event_key: String,
     channel: Word<ReadChannel>,
     recipient: Word<Phone>,
+    audience: Word<ReadAudience>,
+    customer: Word<SubjectId>,
     template: String,
     body: String,
     status: Word<ReadStatus>,
@@ -272,6 +375,8 @@ impl From<Row> for MessageRow {
             event_key: row.event_key,
             channel: row.channel.0.0,
             recipient: row.recipient.0,
+            audience: row.audience.0.0,
+            subject: row.customer.0,
             template: row.template,
             body: row.body,
             status: row.status.0.0,

@@ -87,9 +87,13 @@ impl TestDb {
              DROP TRIGGER IF EXISTS events_never_change;
              DROP TRIGGER IF EXISTS events_never_vanish;
              DROP TRIGGER IF EXISTS ledger_never_changes;
-             DROP TRIGGER IF EXISTS ledger_never_vanishes"
+             DROP TRIGGER IF EXISTS ledger_never_vanishes;
+             DROP INDEX IF EXISTS claims_one_per_staff;
+             DROP INDEX IF EXISTS claims_one_per_booking"
         } else {
             "ALTER TABLE pools DROP CONSTRAINT IF EXISTS pools_within;
+             DROP INDEX IF EXISTS claims_one_per_staff;
+             DROP INDEX IF EXISTS claims_one_per_booking;
              SET session_replication_role = replica"
         };
         self.run(guards_off, sql).await

@@ -10,8 +10,8 @@ use crate::{
     bench::{self, BenchArgs},
     client::{self, BookingArgs},
     config::{
-        ApiArgs, DatabaseArgs, DrainArgs, InlineArgs, LogArgs, PaceArgs, PartnerArgs, ServiceArgs,
-        TemporalArgs,
+        ApiArgs, DatabaseArgs, DrainArgs, InlineArgs, LimitArgs, LogArgs, PaceArgs, PartnerArgs,
+        ServiceArgs, TemporalArgs,
     },
     dev::{self, DevArgs},
     doctor::{self, DoctorArgs},
@@ -61,6 +61,8 @@ enum Command {
 struct ApiRole {
     #[command(flatten)]
     api: ApiArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     shared: Shared,
     #[command(flatten)]
@@ -210,10 +212,7 @@ async fn serve_api(role: ApiRole, interceptor: Option<Interceptor>) -> anyhow::R
         services,
         tokens,
         role.pace.pace(&role.shared.inline),
-        bellhop_api::Settings {
-            bookings_queue: hands.bookings_queue.clone(),
-            ..bellhop_api::Settings::default()
-        },
+        role.limits.settings(&hands.bookings_queue),
     );
     let drain = role.shared.drain.drain;
     let worker_stop = tokio_util::sync::CancellationToken::new();

@@ -163,6 +163,26 @@ pub struct DrainArgs {
     pub drain: Duration,
 }
 
+/// How much the API takes on at once.
+#[derive(Args, Clone, Debug)]
+pub struct LimitArgs {
+    /// How many bookings may be waited for at once. More hear "come back shortly", and nothing of
+    /// them is kept.
+    #[arg(long, env = "BELLHOP_MAX_IN_FLIGHT", default_value_t = 1_000)]
+    pub max_in_flight: usize,
+}
+
+impl LimitArgs {
+    /// How an API goes about its work whose bookings run on `bookings_queue`.
+    pub fn settings(&self, bookings_queue: &str) -> bellhop_api::Settings {
+        bellhop_api::Settings {
+            bookings_queue: bookings_queue.to_owned(),
+            max_in_flight: self.max_in_flight,
+            ..bellhop_api::Settings::default()
+        }
+    }
+}
+
 /// Where the API listens, and whom it knows.
 #[derive(Args, Clone, Debug)]
 pub struct ApiArgs {

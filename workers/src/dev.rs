@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{DrainArgs, InlineArgs, PaceArgs, PartnerArgs, ServiceArgs, TemporalArgs},
+    config::{DrainArgs, InlineArgs, LimitArgs, PaceArgs, PartnerArgs, ServiceArgs, TemporalArgs},
     engine::{self, Engine},
     services,
     stack::{Ready, Stack},
@@ -48,6 +48,8 @@ pub struct DevArgs {
     inline: InlineArgs,
     #[command(flatten)]
     pace: PaceArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     services: ServiceArgs,
     #[command(flatten)]
@@ -142,6 +144,7 @@ pub async fn run_with(
         pace: args.pace.pace(&args.inline),
         inline: args.inline.inline,
         partners: args.partners,
+        limits: args.limits,
         drain: args.drain.drain,
         temporal_ui: engine.as_ref().map(|it| it.ui.clone()),
         temporal,
@@ -232,7 +235,7 @@ Bellhop is ready.
   Temporal      {temporal}
   Simulator     {simulator}
 
-  Tokens        dev-customer, dev-customer-lee, dev-manager, dev-driver, dev-operator
+  Tokens        dev-customer, dev-customer-lee, dev-manager, dev-driver, dev-cleaner, dev-operator
 
 Book a taxi:
 

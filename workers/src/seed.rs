@@ -1,10 +1,11 @@
-//! What `bellhop dev` starts with: a taxi company with three grades.
+//! What `bellhop dev` starts with: a taxi company with three grades, its drivers, and a cleaner.
 
 use bellhop_domain::{
-    id::{CompanyId, PoolId},
+    id::{CompanyId, PoolId, SubjectId},
     money::{Currency, Money},
+    text::Language,
 };
-use bellhop_store::{Pool, Store};
+use bellhop_store::{Pool, Staff, Store};
 use jiff::Timestamp;
 
 /// The company of the seed, whose manager is `dev-manager`.
@@ -15,6 +16,25 @@ const TAXIS: [(&str, &str, i64, u32); 3] = [
     ("basic", "마포 일반 택시", 4_800, 50),
     ("prime", "마포 우등 택시", 9_800, 20),
     ("platinum", "마포 고급 택시", 15_000, 5),
+];
+
+/// Id, kind, name, phone, skills, and where they are: degrees north and east.
+type Person =
+    (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], (f64, f64));
+
+/// Three drivers around Mapo, and a cleaner.
+const STAFF: [Person; 4] = [
+    (
+        "drv_park",
+        "driver",
+        "박기사",
+        "010-2000-1001",
+        &["automatic", "manual"],
+        (37.5571, 126.9254),
+    ),
+    ("drv_choi", "driver", "최기사", "010-2000-1002", &["automatic"], (37.5512, 126.9189)),
+    ("drv_jung", "driver", "정기사", "010-2000-1003", &["manual"], (37.5624, 126.9318)),
+    ("cln_han", "cleaner", "한여사", "010-2000-1004", &[], (37.5489, 126.9135)),
 ];
 
 /// Adds what is missing of the seed, and leaves what is there as it is.
@@ -41,6 +61,25 @@ pub async fn sow(store: &Store) -> anyhow::Result<()> {
             open: true,
         };
         store.put_pool(&pool, Timestamp::now()).await?;
+    }
+    for (id, kind, name, phone, skills, (lat, lon)) in STAFF {
+        let id: SubjectId = id.parse()?;
+        if store.staff(&id).await?.is_some() {
+            continue;
+        }
+        let staff = Staff {
+            id,
+            kind: kind.to_owned(),
+            company: company.clone(),
+            name: name.to_owned(),
+            phone: phone.parse()?,
+            language: Language::Ko,
+            skills: skills.iter().map(ToString::to_string).collect(),
+        };
+        let now = Timestamp::now();
+        store.put_staff(&staff, now).await?;
+        store.set_staff_location(&staff.id, lat, lon, now).await?;
+        store.set_staff_available(&staff.id, true).await?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{Families, PartnerArgs, TemporalArgs},
+    config::{Families, LimitArgs, PartnerArgs, TemporalArgs},
     due, seed,
     simulator::{self, Simulator},
     temporal,
@@ -39,6 +39,8 @@ pub struct Stack {
     pub pace: Pace,
     /// How partners are called; their addresses are the simulator's.
     pub partners: PartnerArgs,
+    /// How much the API takes on at once.
+    pub limits: LimitArgs,
     /// How long running work may go on after `stop`.
     pub drain: Duration,
     /// What runs around every activity.
@@ -90,10 +92,7 @@ impl Stack {
             self.interceptor,
         )?;
         hands.join(Queue::Bookings).await?;
-        let settings = bellhop_api::Settings {
-            bookings_queue: at.bookings_queue.clone(),
-            ..bellhop_api::Settings::default()
-        };
+        let settings = self.limits.settings(&at.bookings_queue);
         let (db, temporal) = (store.clone(), client.clone());
         let api = Api::new(db, temporal, self.services, Tokens::dev(), self.pace, settings);
 

@@ -258,20 +258,8 @@ impl Booking {
         answer: &AnswerOffer,
     ) -> Result<(), HandlerError> {
         let (service, view) = (&self.record.plan.service, &self.record.view);
-        let caller = &answer.caller.actor;
-        let asked = view.offer.as_ref().map(|it| &it.assignment);
-        let stands = asked.or(view.assignment.as_ref());
-        let is_theirs = stands.is_some_and(|it| {
-            it.offer.as_ref() == Some(&answer.offer)
-                && (caller.role != Role::Driver
-                    || it.subject.as_ref().is_some_and(|it| it.as_str() == caller.id))
-        });
-        let may = if answer.accept {
-            asked.is_some() && may(view.status, Trigger::Assign, caller.role)
-        } else {
-            policy::may_decline_offer(service, view, caller.role)
-        };
-        allow(is_theirs && may, NOT_ALLOWED)
+        let (actor, offer, accept) = (&answer.caller.actor, &answer.offer, answer.accept);
+        allow(policy::may_answer_offer(service, view, actor, offer, accept), NOT_ALLOWED)
     }
 
     /// The booking as its workflow sees it, for people who look at it in Temporal's own tools.

@@ -8,7 +8,7 @@ use bellhop_domain::{
     policy::{allowed_actions, cancellation},
     status::Status,
 };
-use bellhop_store::{BookingFilter, CancellationQuote};
+use bellhop_store::{Audience, BookingFilter, CancellationQuote, MessageRow};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -110,13 +110,14 @@ pub(super) async fn timeline(
     Ok(Json(Timeline { events: events.into_iter().map(TimelineEvent::from).collect() }))
 }
 
-/// What the customer was told of a booking.
+/// Who was told what of a booking.
 #[derive(Debug, Serialize)]
 pub(super) struct Messages {
     messages: Vec<Message>,
 }
 
-/// What the customer was told of a booking, in the order of the events.
+/// Who was told what of a booking, in the order of the events: customers see what they were told,
+/// drivers what they were, managers both.
 pub(super) async fn messages(
     State(api): State<Api>,
     caller: Caller,
@@ -125,7 +126,13 @@ pub(super) async fn messages(
     observe::about(&id);
     visible(&api, &caller, &id).await?;
     let messages = api.store().messages_of(&id).await?;
-    Ok(Json(Messages { messages: messages.into_iter().map(Message::from).collect() }))
+    let is_seen = |it: &MessageRow| match (caller.role, it.audience) {
+        (Role::Operator | Role::Manager, _) | (Role::Customer, Audience::Customer) => true,
+        (Role::Driver, Audience::Staff) => it.subject == caller.subject,
+        _ => false,
+    };
+    let messages = messages.into_iter().filter(is_seen).map(Message::from).collect();
+    Ok(Json(Messages { messages }))
 }
 
 /// What a cancellation would cost, and until when that is honoured.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use axum::{extract::State, http::StatusCode};
 use bellhop_domain::{
-    event::CommandRef,
-    id::{BookingId, QuoteId},
+    event::{Assignment, CommandRef, Role},
+    id::{BookingId, OfferId, QuoteId},
     policy::{self, Terms, allowed_actions},
     service::{COMPLETED, Service},
     status::{MOVES, Status, Trigger, may},
     view::BookingView,
 };
 use bellhop_store::BookingRow;
-use bellhop_workflows::command::{self, Advance, Approve, Cancel, Decline, NOT_NEXT};
+use bellhop_workflows::command::{self, Advance, AnswerOffer, Approve, Cancel, Decline, NOT_NEXT};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -57,6 +57,11 @@ pub(super) struct NewDecline {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewApprove {}
+
+/// The same, to a question.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAnswer {}
 
 /// Where a booking goes next.
 #[derive(Debug, Deserialize)]
@@ -140,12 +145,73 @@ pub(super) async fn decline(
     order.carry_out(command, deadline, |row| row.view.status.is_end()).await
 }
 
+/// Accepts to serve a booking.
+pub(super) async fn accept_offer(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(offer): Named<OfferId>,
+    key: IdempotencyKey,
+    deadline: Deadline,
+    Body { value: NewAnswer {}, fingerprint }: Body<NewAnswer>,
+) -> Result<Answer, Problem> {
+    let (order, command) = answer_offer(&api, &caller, &offer, true, &key, fingerprint).await?;
+    let is_done = |row: &BookingRow| row.view.offer.as_ref().is_none_or(|it| it.id != offer);
+    order.carry_out(command, deadline, is_done).await
+}
+
+/// Declines to serve a booking, when asked or once assigned; until the service is begun.
+pub(super) async fn decline_offer(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(offer): Named<OfferId>,
+    key: IdempotencyKey,
+    deadline: Deadline,
+    Body { value: NewAnswer {}, fingerprint }: Body<NewAnswer>,
+) -> Result<Answer, Problem> {
+    let (order, command) = answer_offer(&api, &caller, &offer, false, &key, fingerprint).await?;
+    let is_theirs = |it: &Assignment| it.offer.as_ref() == Some(&offer);
+    let is_done = |row: &BookingRow| {
+        let asked = row.view.offer.as_ref().map(|it| &it.assignment);
+        !row.view.assignment.iter().chain(asked).any(is_theirs)
+    };
+    order.carry_out(command, deadline, is_done).await
+}
+
+/// The command that answers an offer, unless the journal has it already. It is for who was asked:
+/// for others there is no such offer.
+async fn answer_offer<'a>(
+    api: &'a Api,
+    caller: &'a Caller,
+    offer: &OfferId,
+    accept: bool,
+    key: &IdempotencyKey,
+    fingerprint: String,
+) -> Result<(Order<'a>, Option<Command>), Problem> {
+    caller.require(&[Role::Driver, Role::Operator], "answer offers")?;
+    let claim = api.store().claim(offer).await?;
+    let claim = claim.filter(|it| caller.role == Role::Operator || it.staff == caller.subject);
+    let claim = claim.ok_or_else(|| Problem::not_found("offer"))?;
+    observe::about(&claim.booking);
+    let row = api.store().booking(&claim.booking).await?;
+    let row = row.ok_or_else(|| Problem::not_found("offer"))?;
+    let name = if accept { "accept_offer" } else { "decline_offer" };
+    let order = Order::of(api, caller, row, name, key, fingerprint);
+    let order = Order { is_asked: true, ..order }.known().await?;
+    let command = (!order.is_repeat).then(|| {
+        let (caller, offer) = (order.caller(), offer.clone());
+        Command::AnswerOffer(AnswerOffer { caller, offer, accept })
+    });
+    Ok((order, command))
+}
+
 /// A command that is about to be given.
 struct Order<'a> {
     api: &'a Api,
     caller: &'a Caller,
     row: BookingRow,
     command: CommandRef,
+    /// Whether the caller was asked to serve the booking: they hear what became of their answer.
+    is_asked: bool,
     /// Whether the journal has it already: then it is not given again.
     is_repeat: bool,
 }
@@ -170,10 +236,32 @@ impl<'a> Order<'a> {
             let detail = format!("your role may not {name} bookings");
             return Err(Problem::new(Kind::Forbidden, detail).about(id));
         }
+        Self::of(api, caller, row, name, key, fingerprint).known().await
+    }
+
+    fn of(
+        api: &'a Api,
+        caller: &'a Caller,
+        row: BookingRow,
+        name: &str,
+        key: &IdempotencyKey,
+        fingerprint: String,
+    ) -> Self {
         let command = CommandRef { id: command_id(&caller.subject, name, key), fingerprint };
-        let mut order = Self { api, caller, row, command, is_repeat: false };
-        order.is_repeat = order.is_journalled().await?;
-        Ok(order)
+        Self { api, caller, row, command, is_asked: false, is_repeat: false }
+    }
+
+    /// The same, knowing whether it was given before.
+    async fn known(mut self) -> Result<Self, Problem> {
+        self.is_repeat = self.is_journalled().await?;
+        Ok(self)
+    }
+
+    /// The booking as it is now.
+    async fn read(&self) -> Result<BookingRow, Problem> {
+        let row = self.api.store().booking(&self.row.id).await?;
+        let row = row.filter(|it| self.is_asked || self.caller.may_see(it));
+        row.ok_or_else(|| Problem::not_found("booking"))
     }
 
     fn caller(&self) -> command::Caller {
@@ -230,9 +318,12 @@ impl<'a> Order<'a> {
         let status = if done.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
         self.row = match done {
             Some(row) => row,
-            None => visible(api, self.caller, &id).await?,
+            None => self.read().await?,
         };
-        let booking = Booking::of(&self.row, self.caller, Timestamp::now());
+        let booking = match self.caller.may_see(&self.row) {
+            true => Booking::of(&self.row, self.caller, Timestamp::now()),
+            false => Booking::outline(&self.row),
+        };
         Ok(Answer { status, is_replay: self.is_repeat, booking })
     }
 
@@ -254,7 +345,7 @@ impl<'a> Order<'a> {
             match error {
                 NotDone::Unknown if !is_over => {}
                 NotDone::Refused(_) => {
-                    self.row = visible(api, self.caller, &id).await?;
+                    self.row = self.read().await?;
                     if !self.allows(&command) {
                         return self.not_given(error).await;
                     }
@@ -282,6 +373,9 @@ impl<'a> Order<'a> {
             Command::Approve(_) => may(view.status, Trigger::Approve, role),
             Command::Decline(_) => may(view.status, Trigger::Decline, role),
             Command::Advance(Advance { to, .. }) => policy::may_advance(service, view, role, to),
+            Command::AnswerOffer(AnswerOffer { offer, accept, .. }) => {
+                policy::may_answer_offer(service, view, &self.caller.actor(), offer, *accept)
+            }
         }
     }
 
@@ -317,7 +411,7 @@ impl<'a> Order<'a> {
 
     /// Why the booking refuses the command, with what the caller may do instead.
     async fn refused(&mut self, code: &str) -> Result<Problem, Problem> {
-        self.row = visible(self.api, self.caller, &self.row.id).await?;
+        self.row = self.read().await?;
         let (service, view) = (&self.row.plan.service, &self.row.view);
         let problem = if code == NOT_NEXT {
             let next = service.stage_after(view.stage.as_deref());
@@ -326,7 +420,10 @@ impl<'a> Order<'a> {
             let detail = format!("the booking is {}: it cannot be done now", view.status);
             Problem::new(Kind::NotAllowed, detail)
         };
-        let actions = allowed_actions(service, view, self.caller.role, Timestamp::now());
+        let actions = match self.caller.may_see(&self.row) {
+            true => allowed_actions(service, view, self.caller.role, Timestamp::now()),
+            false => vec![],
+        };
         Ok(problem.about(&self.row.id).allowing(actions))
     }
 }

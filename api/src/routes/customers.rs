@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use bellhop_domain::{event::Role, id::SubjectId};
-use bellhop_store::BookingFilter;
+use bellhop_store::{Audience, BookingFilter};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -48,7 +48,8 @@ pub(super) async fn messages(
     may_see(&caller, &customer)?;
     let limit = page_size(asked.limit)?;
     let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
-    let page = api.store().messages_of_customer(&customer, cursor.as_ref(), limit).await?;
+    let page = api.store().messages_to(Audience::Customer, &customer, cursor.as_ref(), limit);
+    let page = page.await?;
     Ok(Json(Items::of(page, Message::from)))
 }
 

@@ -120,6 +120,13 @@ impl Service {
             return wrong("dispatch.staff", "use lower-case letters, digits and '_', as in driver");
         }
         self.check_option("dispatch.skill", nearest.skill.as_ref())?;
+        if self.fulfilment.is_none() {
+            // Without it they would be free again the moment they are assigned.
+            return wrong(
+                "fulfilment",
+                "must be there: somebody is assigned until it is completed",
+            );
+        }
         if nearest.within == 0 {
             return wrong("dispatch.within", "must be at least 1 metre");
         }

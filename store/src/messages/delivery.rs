@@ -4,7 +4,7 @@
 use bellhop_domain::{id::BookingId, phone::Phone, plan::Plan, text::Channel};
 use jiff::Timestamp;
 
-use super::{MessageStatus, Row, columns, id};
+use super::{MessageStatus, ReadAudience, Row, columns, id};
 use crate::{
     Result, Store,
     column::{Instant, Json, Word},
@@ -24,7 +24,7 @@ pub struct DueMessage {
     pub recipient: Phone,
     /// The template that it was made from.
     pub template: String,
-    /// What the customer reads.
+    /// What they read.
     pub body: String,
     /// How often it was tried before.
     pub attempts: u32,
@@ -59,12 +59,14 @@ pub enum MessageOutcome {
     },
 }
 
-/// Rows that wait for nothing but their time: no earlier row of their booking is unfinished.
+/// Rows that wait for nothing but their time: no earlier row of their booking to the same person is
+/// unfinished. Nobody waits for what another is told.
 macro_rules! is_first {
     () => {
         "NOT EXISTS (
              SELECT 1 FROM messages AS earlier
              WHERE earlier.booking_id = messages.booking_id AND earlier.due_at IS NOT NULL
+               AND (earlier.audience, earlier.customer) = (messages.audience, messages.customer)
                AND (earlier.seq, earlier.step) < (messages.seq, messages.step))"
     };
 }
@@ -88,8 +90,8 @@ impl Store {
         Ok(rows.into_iter().filter_map(|(shard,)| i16::try_from(shard).ok()).collect())
     }
 
-    /// What a shard has to send now, at most one message per booking: the next follows once this
-    /// one is finished. Nothing is claimed: a shard has one deliverer at a time.
+    /// What a shard has to send now, at most one message per booking and person: the next follows
+    /// once this one is finished. Nothing is claimed: a shard has one deliverer at a time.
     ///
     /// # Errors
     /// Any database error.
@@ -117,7 +119,7 @@ impl Store {
     }
 
     /// Stores how sending a message went. One that failed is followed by the same over the next
-    /// channel of the booking's service, before later messages of the booking.
+    /// channel that the booking's service has to that person, before later messages to them.
     ///
     /// A message that is delivered or failed stays so, and one that is not there is none.
     ///
@@ -174,30 +176,32 @@ async fn fall_back(tx: &mut Tx, failed: &str, now: Timestamp) -> Result<()> {
         event_key: String,
         channel: String,
         recipient: String,
+        audience: Word<ReadAudience>,
         plan: Json<Plan>,
     }
     let row: Option<Failed> = query!(
         fetch_optional,
         tx,
-        "SELECT booking_id, event_key, channel, recipient, plan
+        "SELECT booking_id, event_key, channel, recipient, audience, plan
          FROM messages JOIN bookings ON bookings.id = messages.booking_id
          WHERE messages.id = $1",
         failed,
     )?;
     let Some(row) = row else { return Ok(()) };
-    let channels = row.plan.0.service.messages.customer;
+    let audience = row.audience.0.0;
+    let channels = audience.channels(&row.plan.0.service);
     let next = channels.iter().skip_while(|it| it.as_str() != row.channel).nth(1);
     let Some(next) = next else { return Ok(()) };
     execute!(
         tx,
-        "INSERT INTO messages (id, booking_id, event_key, seq, step, channel, recipient, customer,
-                               template, body, status, shard, due_at, attempts, maybe_sent_twice,
-                               created_at, changed_at)
-         SELECT $1, booking_id, event_key, seq, step + 1, $2, recipient, customer, template, body,
-                'due', shard, $3, 0, FALSE, $3, $3
+        "INSERT INTO messages (id, booking_id, event_key, seq, step, channel, recipient, audience,
+                               customer, template, body, status, shard, due_at, attempts,
+                               maybe_sent_twice, created_at, changed_at)
+         SELECT $1, booking_id, event_key, seq, step + 1, $2, recipient, audience, customer,
+                template, body, 'due', shard, $3, 0, FALSE, $3, $3
          FROM messages WHERE id = $4
-         ON CONFLICT (booking_id, event_key, channel, recipient) DO NOTHING",
-        id(&row.booking_id.0, &row.event_key, *next, &row.recipient),
+         ON CONFLICT (booking_id, event_key, channel, recipient, audience) DO NOTHING",
+        id(&row.booking_id.0, &row.event_key, *next, &row.recipient, audience),
         next.as_str(),
         Instant::from(now),
         failed,

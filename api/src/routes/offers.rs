@@ -1,0 +1,133 @@
+//! What those who serve are asked, and what they have accepted: their work.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, extract::State};
+use bellhop_domain::{
+    event::Role,
+    id::{BookingId, OfferId, SubjectId},
+    money::Money,
+    plan::Place,
+    status::Status,
+};
+use bellhop_store::{BookingRow, ClaimRow};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    caller::Caller,
+    extract::{Asked, cursor, page_size},
+    problem::{Kind, Problem},
+    state::Api,
+    view::Items,
+};
+
+/// A question to somebody whether they serve a booking, and what became of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Offer {
+    id: OfferId,
+    staff: SubjectId,
+    state: Standing,
+    booking_id: BookingId,
+    service: String,
+    /// What they need to serve it; nothing of it once it is not theirs any more.
+    #[serde(flatten)]
+    work: Option<Work>,
+    made_at: Timestamp,
+    /// Until when they can answer; none where they were assigned without being asked.
+    expires_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+}
+
+/// How an offer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Standing {
+    /// It waits for their answer.
+    Open,
+    /// They serve the booking.
+    Assigned,
+    /// They have served it.
+    Completed,
+    /// Declined, lapsed, or taken back.
+    Closed,
+}
+
+#[derive(Debug, Serialize)]
+struct Work {
+    status: Status,
+    place: Option<Place>,
+    starts_at: Timestamp,
+    options: BTreeMap<String, String>,
+    amount: Option<Money>,
+}
+
+impl Offer {
+    fn of((claim, booking): (ClaimRow, BookingRow)) -> Self {
+        let state = Standing::of(&claim, &booking);
+        let (view, request) = (booking.view, booking.plan.request);
+        let work = Work {
+            status: view.status,
+            place: request.place,
+            starts_at: view.starts_at.unwrap_or(request.starts_at),
+            options: request.options,
+            amount: view.amount,
+        };
+        Self {
+            id: claim.id,
+            staff: claim.staff,
+            state,
+            booking_id: booking.id,
+            service: booking.service,
+            work: (state != Standing::Closed).then_some(work),
+            made_at: claim.made_at,
+            expires_at: claim.expires_at,
+            ended_at: claim.ended_at,
+        }
+    }
+}
+
+impl Standing {
+    fn of(claim: &ClaimRow, booking: &BookingRow) -> Self {
+        let view = &booking.view;
+        let is_assigned =
+            view.assignment.as_ref().is_some_and(|it| it.offer.as_ref() == Some(&claim.id));
+        match view.status {
+            Status::Dispatching if view.offer.as_ref().is_some_and(|it| it.id == claim.id) => {
+                Self::Open
+            }
+            Status::Confirmed | Status::InProgress if is_assigned => Self::Assigned,
+            Status::Completed if is_assigned => Self::Completed,
+            _ => Self::Closed,
+        }
+    }
+}
+
+/// Whose offers to list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    staff: Option<SubjectId>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// What somebody is asked and has accepted, newest first; operators see everybody's.
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Items<Offer>>, Problem> {
+    caller.require(&[Role::Driver, Role::Operator], "see offers")?;
+    let limit = page_size(asked.limit)?;
+    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let staff = match (caller.role, asked.staff) {
+        (Role::Operator, staff) => staff,
+        (_, Some(staff)) if staff != caller.subject => {
+            return Err(Problem::new(Kind::Forbidden, "you see your own offers only"));
+        }
+        _ => Some(caller.subject),
+    };
+    let page = api.store().claims(staff.as_ref(), cursor.as_ref(), limit).await?;
+    Ok(Json(Items::of(page, Offer::of)))
+}
