@@ -13,9 +13,10 @@ use bellhop_domain::{
     money::Money,
     plan::Place,
     policy::allowed_actions,
+    service::Dispatch,
     status::Status,
     text::{Channel, Words},
-    view::{Attention, PaymentView},
+    view::{Attention, ConfirmationStatus, PaymentView},
 };
 use bellhop_store::{BookingRow, MessageRow, Page};
 use jiff::Timestamp;
@@ -43,6 +44,7 @@ pub(crate) struct Booking {
     place: Option<Place>,
     company: Option<CompanyId>,
     assignment: Option<AssignmentView>,
+    confirmation: Option<ConfirmationView>,
     attention: Option<Attention>,
     allowed_actions: Vec<&'static str>,
     seq: i64,
@@ -64,6 +66,33 @@ struct AssignmentView {
     label: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<SubjectId>,
+}
+
+/// The visitor's confirmation of entry, which has a state of its own.
+#[derive(Debug, Serialize)]
+struct ConfirmationView {
+    /// What is written on it, once it is issued.
+    number: Option<String>,
+    status: &'static str,
+}
+
+impl ConfirmationView {
+    /// It as it stands; `pending` where one is to follow.
+    fn of(row: &BookingRow) -> Option<Self> {
+        let (view, dispatch) = (&row.view, &row.plan.service.dispatch);
+        if let Some(it) = &view.confirmation {
+            // Undone before it was issued, it has no number.
+            let number = Some(it.number.clone()).filter(|it| !it.is_empty());
+            let status = match it.status {
+                ConfirmationStatus::Issued => "issued",
+                ConfirmationStatus::Cancelled => "cancelled",
+            };
+            return Some(Self { number, status });
+        }
+        let is_over = view.status.is_end() || view.status.is_undone();
+        let follows = matches!(dispatch, Some(Dispatch::EntryConfirmation)) && !is_over;
+        follows.then_some(Self { number: None, status: "pending" })
+    }
 }
 
 impl Booking {
@@ -98,6 +127,7 @@ impl Booking {
                 label: it.label.clone(),
                 subject: it.subject.clone(),
             }),
+            confirmation: ConfirmationView::of(row),
             attention: view.attention.clone(),
             allowed_actions: allowed_actions(&plan.service, view, caller.role, now),
             seq: view.seq,
@@ -125,6 +155,7 @@ impl Booking {
             place: None,
             company: None,
             assignment: None,
+            confirmation: None,
             attention: None,
             allowed_actions: vec![],
             seq: 0,
