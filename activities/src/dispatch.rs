@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bellhop_domain::act::{Assign, Assigned, Claim, Claimed};
+use bellhop_domain::act::{Assign, Assigned, Claim, Claimed, Confirm, Confirmed};
 use bellhop_store::Store;
 use bellhop_workflows::contract::dispatch;
 use jiff::Timestamp;
@@ -47,5 +47,15 @@ impl DispatchActivities {
         claim: Claim,
     ) -> Result<Claimed, ActivityError> {
         self.store.claim_nearest(&claim, Timestamp::now()).await.map_err(failure::store)
+    }
+
+    /// Issues the visitor's confirmation of entry, and journals it. A repeat answers the first.
+    #[activity(definition = dispatch::ConfirmEntry)]
+    pub async fn confirm(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        confirm: Confirm,
+    ) -> Result<Confirmed, ActivityError> {
+        self.store.confirm_entry(&confirm, Timestamp::now()).await.map_err(failure::store)
     }
 }

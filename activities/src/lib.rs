@@ -8,10 +8,12 @@ mod bookings;
 mod dispatch;
 mod failure;
 mod notifications;
+mod operations;
 pub mod partner;
 mod payments;
 
 pub use bookings::BookingActivities;
 pub use dispatch::DispatchActivities;
 pub use notifications::{NotificationActivities, Settings as NotificationSettings};
+pub use operations::OperationActivities;
 pub use payments::{PaymentActivities, Settings as PaymentSettings};

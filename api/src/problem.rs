@@ -80,6 +80,8 @@ kinds! {
     PaymentDeclined = PAYMENT_REQUIRED, "payment_declined", "The payment was declined";
     SoldOut = CONFLICT, "sold_out", "Sold out";
     NotOffered = UNPROCESSABLE_ENTITY, "not_offered", "Nobody offers it";
+    /// It was named, and is there.
+    NoLongerOffered = CONFLICT, "not_offered", "It is not offered any more";
     /// The code is the one of the booking.
     Rejected = CONFLICT, "rejected", "The booking was refused";
     NotAllowed = CONFLICT, "not_allowed", "Not allowed in this state";

@@ -5,8 +5,10 @@ mod bookings;
 mod commands;
 mod create;
 mod customers;
+mod exhibitions;
 mod lists;
 mod offers;
+mod operations;
 mod platform;
 mod pools;
 mod services;
@@ -43,6 +45,10 @@ pub fn router(api: Api) -> Router {
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}/approve", post(commands::approve))
         .route("/approvals/{id}/decline", post(commands::decline))
+        .route("/exhibitions", get(exhibitions::list))
+        .route("/exhibitions/{id}", get(exhibitions::get).put(exhibitions::put))
+        .route("/exhibitions/{id}/withdraw", post(exhibitions::withdraw))
+        .route("/operations/{id}", get(operations::get))
         .route("/pools", get(pools::list))
         .route("/pools/{id}", get(pools::get).put(pools::put))
         .nest("/staff", staff::routes(None))

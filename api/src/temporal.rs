@@ -5,13 +5,13 @@
 
 use std::{error::Error, io, time::Duration};
 
-use bellhop_domain::id::{BookingId, SubjectId};
+use bellhop_domain::id::{BookingId, OperationId, SubjectId};
 use bellhop_workflows::{
     booking::{Booking, Start},
-    command::{Advance, AnswerOffer, Approve, Cancel, Decline, NOT_ALLOWED, NOT_NEXT, Receipt},
-    contract::SERVICE_ATTRIBUTE,
+    command::{Command, NOT_ALLOWED, NOT_NEXT, Receipt},
+    contract::{SERVICE_ATTRIBUTE, operations::Withdraw},
+    withdrawal::{self, Withdrawal},
 };
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use temporalio_client::{
     Client, RetryOptions, RpcOptions, WorkflowDescribeOptions, WorkflowExecuteUpdateOptions,
@@ -75,17 +75,6 @@ pub(crate) enum NotDone {
     /// It will never be done: a defect, or something is set up wrongly.
     #[error("Temporal refuses the call")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
-}
-
-/// A command to a booking. It stands in the database while it is given: never change a tag.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Command {
-    Cancel(Cancel),
-    Approve(Approve),
-    Decline(Decline),
-    Advance(Advance),
-    AnswerOffer(AnswerOffer),
 }
 
 /// What Temporal remembers of a start, for as long as there is no row.
@@ -183,6 +172,26 @@ impl Engine {
             Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Started::Already { before: true }),
             Err(WorkflowStartError::Rpc(status)) => Err(not_done(status)),
             Err(error) => Err(NotDone::Broken(error.into())),
+        }
+    }
+
+    /// Starts the withdrawal of an operation, unless it runs. One that ended before its operation was
+    /// done is started again.
+    pub(crate) async fn withdraw(&self, operation: &OperationId) -> Result<(), NotDone> {
+        let id = withdrawal::workflow_id(operation);
+        let options = WorkflowStartOptions::new(self.queue.clone(), id)
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
+            .static_summary("withdrawal")
+            .rpc_options(no_retries(self.timeout))
+            .build();
+        let input = Withdraw { operation: operation.clone() };
+        let started = self.client.start_workflow(Withdrawal::run, input, options);
+        match timeout(self.timeout, started).await {
+            Err(_) => Err(NotDone::Unknown),
+            Ok(Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. })) => Ok(()),
+            Ok(Err(WorkflowStartError::Rpc(status))) => Err(not_done(status)),
+            Ok(Err(error)) => Err(NotDone::Broken(error.into())),
         }
     }
 

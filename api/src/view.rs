@@ -13,9 +13,10 @@ use bellhop_domain::{
     money::Money,
     plan::Place,
     policy::allowed_actions,
+    service::Dispatch,
     status::Status,
     text::{Channel, Words},
-    view::{Attention, PaymentView},
+    view::{Attention, ConfirmationStatus, PaymentView},
 };
 use bellhop_store::{BookingRow, MessageRow, Page};
 use jiff::Timestamp;
@@ -46,6 +47,7 @@ pub(crate) struct Booking {
     /// Who is asked to serve it, for those whom it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     offer: Option<OfferView>,
+    confirmation: Option<ConfirmationView>,
     attention: Option<Attention>,
     allowed_actions: Vec<&'static str>,
     seq: i64,
@@ -90,6 +92,33 @@ impl From<&Offer> for OfferView {
     }
 }
 
+/// The visitor's confirmation of entry, which has a state of its own.
+#[derive(Debug, Serialize)]
+struct ConfirmationView {
+    /// What is written on it, once it is issued.
+    number: Option<String>,
+    status: &'static str,
+}
+
+impl ConfirmationView {
+    /// It as it stands; `pending` where one is to follow.
+    fn of(row: &BookingRow) -> Option<Self> {
+        let (view, dispatch) = (&row.view, &row.plan.service.dispatch);
+        if let Some(it) = &view.confirmation {
+            // Undone before it was issued, it has no number.
+            let number = Some(it.number.clone()).filter(|it| !it.is_empty());
+            let status = match it.status {
+                ConfirmationStatus::Issued => "issued",
+                ConfirmationStatus::Cancelled => "cancelled",
+            };
+            return Some(Self { number, status });
+        }
+        let is_over = view.status.is_end() || view.status.is_undone();
+        let follows = matches!(dispatch, Some(Dispatch::EntryConfirmation)) && !is_over;
+        follows.then_some(Self { number: None, status: "pending" })
+    }
+}
+
 impl Booking {
     /// The booking of a row.
     pub(crate) fn of(row: &BookingRow, caller: &Caller, now: Timestamp) -> Self {
@@ -119,6 +148,7 @@ impl Booking {
             company: view.company.clone(),
             assignment: view.assignment.as_ref().map(AssignmentView::from),
             offer: view.offer.as_ref().filter(|it| caller.may_see_offer(it)).map(OfferView::from),
+            confirmation: ConfirmationView::of(row),
             attention: view.attention.clone(),
             allowed_actions: allowed_actions(&plan.service, view, caller.role, now),
             seq: view.seq,
@@ -147,6 +177,7 @@ impl Booking {
             company: None,
             assignment: None,
             offer: None,
+            confirmation: None,
             attention: None,
             allowed_actions: vec![],
             seq: 0,

@@ -109,6 +109,28 @@ impl BookingId {
     }
 }
 
+/// What numbers are written with: nothing that is read as something else (Crockford's base 32).
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl BookingId {
+    /// The number on the booking's confirmation of entry, always the same one: `7K3M-0QZX-92TB`.
+    pub fn entry_number(&self) -> String {
+        let name = format!("entry\0{self}");
+        let (_, mut rest) = Uuid::new_v5(&NAMESPACE, name.as_bytes()).as_u64_pair();
+        let mut number = String::with_capacity(14);
+        for place in 0..12 {
+            if place > 0 && place % 4 == 0 {
+                number.push('-');
+            }
+            // Twelve digits of five bits leave out the four that say which kind of UUID it is.
+            let digit = usize::try_from(rest % 32).unwrap_or_default();
+            number.push(char::from(DIGITS[digit]));
+            rest >>= 5;
+        }
+        number
+    }
+}
+
 impl MethodId {
     /// The id of the method that a booking stores, or that a request under `key` registers.
     pub fn from_key(owner: &SubjectId, key: &str) -> Self {
@@ -155,6 +177,18 @@ mod tests {
         assert_eq!(BookingId::from_key(&kim, "a1"), BookingId::from_key(&kim, "a1"));
         assert_ne!(BookingId::from_key(&kim, "a1"), BookingId::from_key(&lee, "a1"));
         assert_ne!(BookingId::from_key(&kim, "a1"), BookingId::from_key(&kim, "a2"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_booking_has_one_number_that_can_be_read_aloud() -> Result<(), InvalidId> {
+        let (one, other): (BookingId, BookingId) = ("bk_1".parse()?, "bk_2".parse()?);
+        let number = one.entry_number();
+        assert_eq!((number.len(), &number), (14, &one.entry_number()));
+        assert_ne!(number, other.entry_number());
+        let groups: Vec<_> = number.split('-').collect();
+        assert!(groups.iter().all(|it| it.len() == 4), "{number}");
+        assert!(!number.contains(['I', 'L', 'O', 'U']), "{number}");
         Ok(())
     }
 

@@ -236,6 +236,14 @@ impl Service {
                 _ => {}
             }
         }
+        // What cannot be an id names nothing: it must not pass for naming nobody in particular.
+        let hold = self.hold.as_ref();
+        for name in hold.iter().flat_map(|it| [&it.id, &it.company]).flatten() {
+            let value = request.options.get(name).filter(|it| is_option_value(it));
+            if value.is_some_and(|it| it.parse::<PoolId>().is_err()) {
+                wrong(&format!("/options/{name}"), "is no id".to_owned());
+            }
+        }
         for name in request.options.keys().filter(|name| !self.options.contains_key(*name)) {
             wrong(&format!("/options/{name}"), format!("{} has no such option", self.id));
         }

@@ -72,7 +72,7 @@ CREATE TABLE holds (
     expires_at BIGINT,
     changed_at BIGINT NOT NULL
 );
-CREATE INDEX holds_active ON holds (pool_id) WHERE state IN ('held', 'firm', 'taken', 'used');
+CREATE INDEX holds_by_pool ON holds (pool_id);
 
 -- People who can be assigned: drivers, cleaners. Places are millionths of a degree.
 CREATE TABLE staff (
@@ -147,6 +147,8 @@ CREATE TABLE operations (
     created_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL
 );
+CREATE INDEX operations_by_subject ON operations (subject);
+CREATE INDEX operations_running ON operations (created_at) WHERE state = 'running';
 
 -- Calls to the payment provider: sent, done, or closed before anything was sent.
 CREATE TABLE attempts (
@@ -203,14 +205,15 @@ CREATE INDEX messages_due ON messages (shard, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX messages_in_order ON messages (booking_id, seq, step);
 CREATE INDEX messages_by_customer ON messages (customer, audience, created_at, id);
 
--- Commands that are being given to bookings: a row goes once its workflow has answered for good.
+-- Commands that are being given to bookings: a row goes once its workflow has answered for good. At due_at
+-- it is given, or given again.
 CREATE TABLE commands (
     id TEXT PRIMARY KEY,
     booking_id TEXT NOT NULL,
     command TEXT NOT NULL,
-    given_at BIGINT NOT NULL
+    due_at BIGINT NOT NULL
 );
-CREATE INDEX commands_by_age ON commands (given_at);
+CREATE INDEX commands_due ON commands (due_at);
 
 CREATE TABLE cancellation_quotes (
     id TEXT PRIMARY KEY,

@@ -1,7 +1,7 @@
 //! Bookings: who booked what, and the view of how it stands.
 
 use bellhop_domain::{
-    id::{BookingId, CompanyId, SubjectId},
+    id::{BookingId, CompanyId, PoolId, SubjectId},
     plan::Plan,
     status::Status,
     view::BookingView,
@@ -47,6 +47,8 @@ pub struct BookingFilter {
     pub status: Option<Status>,
     /// Served by which company.
     pub company: Option<CompanyId>,
+    /// Holding from which pool, or having held.
+    pub pool: Option<PoolId>,
     /// Opened at this instant or later.
     pub from: Option<Timestamp>,
     /// Opened before this instant.
@@ -96,6 +98,10 @@ impl Store {
             }
             if let Some(company) = &filter.company {
                 sql.push(" AND company = ").push_bind(company.as_str());
+            }
+            if let Some(pool) = &filter.pool {
+                sql.push(" AND id IN (SELECT booking_id FROM holds WHERE pool_id = ");
+                sql.push_bind(pool.as_str()).push(")");
             }
             if let Some(from) = filter.from {
                 sql.push(" AND created_at >= ").push_bind(Instant::from(from));

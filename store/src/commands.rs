@@ -3,17 +3,22 @@
 //! A command acts within the workflow task that hears it, before the engine has recorded that it was
 //! heard. If workers and engine die together in that moment, its effects are there and the workflow
 //! has never heard of it. So the API writes a command down before it gives it, and gives it again
-//! until the engine has answered for good; the engine knows the repeat by its id.
+//! until the engine has answered for good; the engine knows the repeat by its id. Commands that nobody
+//! waits for are only written down.
 
 use bellhop_domain::id::BookingId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Result, Store,
     column::{Instant, Json, Word},
-    db::{execute, query},
+    db::{Tx, execute, query},
 };
+
+/// How long a command that was just given is left alone before it is given again: longer than any
+/// caller waits for its answer.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
 /// A command that nobody knows the answer to yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +32,8 @@ pub struct GivenCommand<C> {
 }
 
 impl Store {
-    /// Writes a command down. One that is there under the same id stays as it is.
+    /// Writes a command down that is given at `now`. One that is there under the same id stays as it
+    /// is.
     ///
     /// # Errors
     /// Any database error.
@@ -41,12 +47,12 @@ impl Store {
         let mut db = self.writer().await?;
         execute!(
             db,
-            "INSERT INTO commands (id, booking_id, command, given_at)
+            "INSERT INTO commands (id, booking_id, command, due_at)
              VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
             id,
             booking.as_str(),
             Json(command),
-            Instant::from(now),
+            Instant::from(after(now)),
         )?;
         Ok(())
     }
@@ -61,21 +67,35 @@ impl Store {
         Ok(())
     }
 
-    /// Up to `limit` commands that were given before `before` and are not answered, oldest first.
+    /// Takes up to `limit` commands that are due, to give them at `now`: they are due again after a
+    /// while, unless they are answered before.
     ///
     /// # Errors
     /// Any database error, or a command that cannot be read.
-    pub async fn unanswered_commands<C: DeserializeOwned + Send + Unpin>(
+    pub async fn take_due_commands<C: DeserializeOwned + Send + Unpin>(
         &self,
-        before: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<GivenCommand<C>>> {
+        let due: Option<(i64,)> = query!(
+            fetch_optional,
+            self.reader().await?,
+            "SELECT due_at FROM commands WHERE due_at <= $1 LIMIT 1",
+            Instant::from(now),
+        )?;
+        if due.is_none() {
+            return Ok(vec![]);
+        }
+        let mut db = self.writer().await?;
         let rows: Vec<(String, Word<BookingId>, Json<C>)> = query!(
             fetch_all,
-            self.reader().await?,
-            "SELECT id, booking_id, command FROM commands WHERE given_at < $1
-             ORDER BY given_at LIMIT $2",
-            Instant::from(before),
+            db,
+            "UPDATE commands SET due_at = $1
+             WHERE due_at <= $2
+               AND id IN (SELECT id FROM commands WHERE due_at <= $2 ORDER BY due_at LIMIT $3)
+             RETURNING id, booking_id, command",
+            Instant::from(after(now)),
+            Instant::from(now),
             i64::from(limit),
         )?;
         let given = |(id, booking, command): (String, Word<BookingId>, Json<C>)| GivenCommand {
@@ -85,4 +105,28 @@ impl Store {
         };
         Ok(rows.into_iter().map(given).collect())
     }
+}
+
+/// Writes a command down that is due at once. One that is there under the same id stays as it is.
+pub(crate) async fn put<C: Serialize + Sync>(
+    tx: &mut Tx,
+    id: &str,
+    booking: &BookingId,
+    command: &C,
+    now: Timestamp,
+) -> Result<()> {
+    execute!(
+        tx,
+        "INSERT INTO commands (id, booking_id, command, due_at)
+         VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
+        id,
+        booking.as_str(),
+        Json(command),
+        Instant::from(now),
+    )?;
+    Ok(())
+}
+
+fn after(now: Timestamp) -> Timestamp {
+    now.saturating_add(PATIENCE).unwrap_or(Timestamp::MAX)
 }

@@ -27,6 +27,7 @@ mod ledger;
 mod messages;
 mod migrations;
 mod opening;
+mod operations;
 mod page;
 mod partners;
 mod pools;
@@ -50,6 +51,7 @@ pub use ledger::{Account, Balance, Posting};
 pub use messages::{
     Audience, DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, shard,
 };
+pub use operations::{OperationRow, Withdrawal, Withdrawn};
 pub use page::{Cursor, InvalidCursor, Page};
 pub use pools::{Pool, PoolRow};
 pub use rebuild::Rebuilt;

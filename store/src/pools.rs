@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::{
     Cursor, Page, Result, Store, StoreError,
     column::{Instant, Word},
-    db::{Tx, build, execute, query},
+    db::{Tx, build, execute, lock, query},
     page::one_more,
 };
 
@@ -115,13 +115,14 @@ impl Store {
         Err(StoreError::PoolInUse { held: row.held, taken: row.taken })
     }
 
-    /// Opens a pool for new bookings, or closes it. Answers whether there is such a pool.
+    /// Opens a pool for new bookings, or closes it. Answers whether there is such a pool; one that was
+    /// withdrawn stays closed.
     ///
     /// # Errors
     /// Any database error.
     pub async fn set_pool_open(&self, id: &PoolId, open: bool) -> Result<bool> {
         let mut db = self.writer().await?;
-        let sql = "UPDATE pools SET open = $1 WHERE id = $2";
+        let sql = "UPDATE pools SET open = ($1 AND withdrawn_at IS NULL) WHERE id = $2";
         Ok(execute!(db, sql, open, id.as_str())? == 1)
     }
 
@@ -210,9 +211,11 @@ pub(crate) async fn hold(tx: &mut Tx, pool: &PoolId, quantity: u32) -> Result<bo
     Ok(execute!(tx, sql, i64::from(quantity), pool.as_str())? == 1)
 }
 
-/// Holds again what a booking held before, even from a pool that was closed meanwhile.
+/// Holds again what a booking held before, even from a pool that was closed meanwhile; not from one
+/// that was withdrawn.
 pub(crate) async fn hold_again(tx: &mut Tx, pool: &PoolId, quantity: u32) -> Result<bool> {
-    let sql = "UPDATE pools SET held = held + $1 WHERE id = $2 AND held + taken + $1 <= capacity";
+    let sql = "UPDATE pools SET held = held + $1
+               WHERE id = $2 AND withdrawn_at IS NULL AND held + taken + $1 <= capacity";
     Ok(execute!(tx, sql, i64::from(quantity), pool.as_str())? == 1)
 }
 
@@ -233,6 +236,20 @@ pub(crate) async fn take(tx: &mut Tx, pool: &PoolId, quantity: u32) -> Result<(C
 pub(crate) async fn give_back(tx: &mut Tx, pool: &PoolId, held: u32, taken: u32) -> Result<()> {
     let sql = "UPDATE pools SET held = held - $1, taken = taken - $2 WHERE id = $3";
     execute!(tx, sql, i64::from(held), i64::from(taken), pool.as_str())?;
+    Ok(())
+}
+
+/// Locks a pool; answers whose it is and whether it was withdrawn, or `None` where there is none.
+pub(crate) async fn withdrawn(tx: &mut Tx, pool: &PoolId) -> Result<Option<(CompanyId, bool)>> {
+    let row: Option<(Word<CompanyId>, Option<Instant>)> =
+        lock!(tx, "SELECT company, withdrawn_at FROM pools WHERE id = $1", pool.as_str())?;
+    Ok(row.map(|(company, at)| (company.0, at.is_some())))
+}
+
+/// Closes a pool for good.
+pub(crate) async fn withdraw(tx: &mut Tx, pool: &PoolId, now: Timestamp) -> Result<()> {
+    let sql = "UPDATE pools SET open = FALSE, withdrawn_at = $1 WHERE id = $2";
+    execute!(tx, sql, Instant::from(now), pool.as_str())?;
     Ok(())
 }
 

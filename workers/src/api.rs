@@ -51,7 +51,7 @@ pub async fn serve(
     };
     tokio::select! {
         served = serving => served.context("the API has failed"),
-        () = outstanding.give_again() => Ok(()),
+        () = outstanding.look_after() => Ok(()),
         () = late => {
             tracing::warn!("some requests did not end in time and are dropped");
             Ok(())

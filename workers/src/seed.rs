@@ -1,4 +1,5 @@
-//! What `bellhop dev` starts with: a taxi company with three grades, its drivers, and a cleaner.
+//! What `bellhop dev` starts with: a taxi company with three grades, its drivers, a cleaner, and an
+//! exhibition.
 
 use bellhop_domain::{
     id::{CompanyId, PoolId, SubjectId},
@@ -6,7 +7,7 @@ use bellhop_domain::{
     text::Language,
 };
 use bellhop_store::{Pool, Staff, Store};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The company of the seed, whose manager is `dev-manager`.
 pub const COMPANY: &str = "com_mapo";
@@ -37,12 +38,19 @@ const STAFF: [Person; 4] = [
     ("cln_han", "cleaner", "한여사", "010-2000-1004", &[], (37.5489, 126.9135)),
 ];
 
+/// The exhibition of the seed.
+pub const EXHIBITION: &str = "exh_mapo_light";
+
+/// How far ahead it takes place when it is sown.
+const UNTIL_EXHIBITION: SignedDuration = SignedDuration::from_hours(24 * 120);
+
 /// Adds what is missing of the seed, and leaves what is there as it is.
 ///
 /// # Errors
 /// Any database error.
 pub async fn sow(store: &Store) -> anyhow::Result<()> {
     let company: CompanyId = COMPANY.parse()?;
+    let now = Timestamp::now();
     for (grade, label, price, capacity) in TAXIS {
         let id: PoolId = format!("taxi_mapo_{grade}").parse()?;
         if store.pool(&id).await?.is_some() {
@@ -60,7 +68,7 @@ pub async fn sow(store: &Store) -> anyhow::Result<()> {
             capacity,
             open: true,
         };
-        store.put_pool(&pool, Timestamp::now()).await?;
+        store.put_pool(&pool, now).await?;
     }
     for (id, kind, name, phone, skills, (lat, lon)) in STAFF {
         let id: SubjectId = id.parse()?;
@@ -81,5 +89,26 @@ pub async fn sow(store: &Store) -> anyhow::Result<()> {
         store.set_staff_location(&staff.id, lat, lon, now).await?;
         store.set_staff_available(&staff.id, true).await?;
     }
+    let id: PoolId = EXHIBITION.parse()?;
+    if store.pool(&id).await?.is_some() {
+        return Ok(());
+    }
+    let exhibition = Pool {
+        id,
+        kind: "exhibition".to_owned(),
+        company,
+        variant: None,
+        label: "마포의 빛".to_owned(),
+        place: Some("제1전시실".to_owned()),
+        starts_at: Some(on_the_hour(now.checked_add(UNTIL_EXHIBITION)?)?),
+        price: Money { minor: 12_000, currency: Currency::KRW },
+        capacity: 20,
+        open: true,
+    };
+    store.put_pool(&exhibition, now).await?;
     Ok(())
+}
+
+fn on_the_hour(at: Timestamp) -> anyhow::Result<Timestamp> {
+    Ok(Timestamp::from_second(at.as_second() - at.as_second().rem_euclid(3_600))?)
 }

@@ -5,12 +5,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use bellhop_activities::{
     BookingActivities, DispatchActivities, NotificationActivities, NotificationSettings,
-    PaymentActivities, PaymentSettings,
+    OperationActivities, PaymentActivities, PaymentSettings,
     partner::{MessagingGateway, PaymentProvider},
 };
 use bellhop_domain::plan::Family;
 use bellhop_store::Store;
-use bellhop_workflows::{booking::Booking, contract::notifications, messages::Messages};
+use bellhop_workflows::{
+    booking::Booking, contract::notifications, messages::Messages, withdrawal::Withdrawal,
+};
 use clap::ValueEnum;
 use temporalio_client::Client;
 use temporalio_common::worker::{
@@ -38,7 +40,7 @@ const SLOTS: usize = 1_000;
 /// A task queue that `bellhop worker` serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Queue {
-    /// Booking workflows, and the acts that they run inline.
+    /// Booking workflows with the acts that they run inline, and withdrawals.
     Bookings,
     /// Calls to the payment provider.
     Payments,
@@ -180,7 +182,9 @@ impl Hands {
                 Queue::Bookings => {
                     let mut options = WorkerOptions::new(self.bookings_queue.clone())
                         .register_workflow::<Booking>()?
-                        .register_activities(BookingActivities::new(self.store.clone()));
+                        .register_workflow::<Withdrawal>()?
+                        .register_activities(BookingActivities::new(self.store.clone()))
+                        .register_activities(OperationActivities::new(self.store.clone()));
                     for family in &self.inline.0 {
                         options = match family {
                             Family::Payments => options.register_activities(self.payments()),

@@ -83,6 +83,22 @@ pub struct AnswerOffer {
     pub accept: bool,
 }
 
+/// A command to a booking. It stands in the database while it is given: never change a tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Cancels it.
+    Cancel(Cancel),
+    /// Approves it.
+    Approve(Approve),
+    /// Declines it.
+    Decline(Decline),
+    /// Brings it to its next stage.
+    Advance(Advance),
+    /// Answers whether somebody serves it.
+    AnswerOffer(AnswerOffer),
+}
+
 /// What an accepted command answers. A repeat answers the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

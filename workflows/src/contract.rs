@@ -5,6 +5,7 @@
 pub mod bookings;
 pub mod dispatch;
 pub mod notifications;
+pub mod operations;
 pub mod payments;
 
 /// The queue that booking workflows run on unless a deployment names another.

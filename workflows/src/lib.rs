@@ -10,3 +10,4 @@ pub mod messages;
 mod phase;
 mod record;
 mod saga;
+pub mod withdrawal;

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use bellhop_domain::{
     event::Role,
-    id::{BookingId, CompanyId, QuoteId, SubjectId},
+    id::{BookingId, CompanyId, PoolId, QuoteId, SubjectId},
     money::Money,
     policy::{allowed_actions, cancellation},
     status::Status,
@@ -35,6 +35,7 @@ pub(super) struct Filter {
     status: Option<Status>,
     customer: Option<SubjectId>,
     company: Option<CompanyId>,
+    exhibition_id: Option<PoolId>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     q: Option<String>,
@@ -61,6 +62,7 @@ pub(super) async fn list(
         service: asked.service,
         status: asked.status,
         company: None,
+        pool: asked.exhibition_id,
         from: asked.from,
         to: asked.to,
         q: asked.q,

@@ -13,7 +13,9 @@ use bellhop_domain::{
     view::BookingView,
 };
 use bellhop_store::BookingRow;
-use bellhop_workflows::command::{self, Advance, AnswerOffer, Approve, Cancel, Decline, NOT_NEXT};
+use bellhop_workflows::command::{
+    self, Advance, AnswerOffer, Approve, Cancel, Command, Decline, NOT_NEXT,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -26,7 +28,7 @@ use crate::{
     observe,
     problem::{Kind, Problem},
     state::Api,
-    temporal::{Command, NotDone},
+    temporal::NotDone,
     view::{Answer, Booking},
     wait::Deadline,
 };
@@ -444,7 +446,7 @@ fn has_reached(service: &Service, view: &BookingView, to: &str) -> bool {
     view.status.is_end() || (to != COMPLETED && reached >= service.stage_index(to))
 }
 
-fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
+pub(super) fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
     let is_short = |it: &str| it.chars().count() <= LONGEST_REASON;
     if reason.is_none_or(is_short) {
         return Ok(());

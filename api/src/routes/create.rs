@@ -12,6 +12,7 @@ use bellhop_store::BookingRow;
 use bellhop_workflows::booking::Start;
 use jiff::Timestamp;
 
+use super::pools;
 use crate::{
     body::Body,
     caller::Caller,
@@ -66,6 +67,7 @@ async fn plan(
         let detail = "payments are away, come back shortly: nothing was kept";
         return Err(Problem::new(Kind::PaymentUnavailable, detail));
     }
+    pools::check_offer(api, &plan, now).await?;
     Ok(plan)
 }
 
@@ -184,6 +186,9 @@ fn refusal(row: &BookingRow) -> Option<Problem> {
         }
         (Status::Rejected, Some("sold_out")) => {
             Problem::new(Kind::SoldOut, "nothing of it is left: nothing was charged")
+        }
+        (Status::Rejected, Some("not_offered")) if row.plan.pool().is_some() => {
+            Problem::new(Kind::NoLongerOffered, "it is not offered any more")
         }
         (Status::Rejected, Some("not_offered")) => {
             Problem::new(Kind::NotOffered, "nobody offers it with these options")

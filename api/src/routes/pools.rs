@@ -6,7 +6,7 @@ use bellhop_domain::{
     event::Role,
     id::{CompanyId, PoolId},
     money::Money,
-    plan::Violation,
+    plan::{Plan, Violation},
 };
 use bellhop_store::{Pool, PoolRow, StoreError};
 use jiff::Timestamp;
@@ -164,6 +164,32 @@ impl Wares {
         }
         found
     }
+}
+
+/// Refuses a booking that names its pool where there is no such pool, or where it is not offered now.
+/// Whether there is room is decided when it is held. With the database away nobody knows.
+pub(super) async fn check_offer(api: &Api, plan: &Plan, now: Timestamp) -> Result<(), Problem> {
+    let Some((hold, id)) = plan.service.hold.as_ref().zip(plan.pool()) else { return Ok(()) };
+    let row = match api.store().pool(&id).await {
+        Ok(row) => row.filter(|it| it.pool.kind == hold.pool),
+        Err(error) => {
+            tracing::debug!(%error, "not known whether it is offered");
+            return Ok(());
+        }
+    };
+    let Some(PoolRow { pool, withdrawn_at, .. }) = row else {
+        let pointer = format!("/options/{}", hold.id.as_deref().unwrap_or_default());
+        let detail = format!("there is no such {}: {id}", hold.pool);
+        let problem = Problem::new(Kind::InvalidBooking, detail.clone());
+        return Err(problem.violating(vec![Violation { pointer, detail }]));
+    };
+    let why = match pool.starts_at {
+        _ if withdrawn_at.is_some() => "it was withdrawn",
+        Some(at) if at <= now => "it has begun, or is over",
+        _ if !pool.open => "it cannot be booked at the moment",
+        _ => return Ok(()),
+    };
+    Err(Problem::new(Kind::NoLongerOffered, format!("{}: {why}", pool.label)))
 }
 
 fn is_variant(text: &str) -> bool {
