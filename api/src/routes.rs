@@ -5,8 +5,11 @@ mod bookings;
 mod commands;
 mod create;
 mod customers;
+mod dashboard;
 mod lists;
+mod payment_methods;
 mod platform;
+mod products;
 mod services;
 mod taxis;
 
@@ -42,8 +45,19 @@ pub fn router(api: Api) -> Router {
         .route("/approvals/{id}/decline", post(commands::decline))
         .route("/taxis", get(taxis::list))
         .route("/taxis/{id}", get(taxis::get).put(taxis::put))
+        .route("/products", get(products::list))
+        .route("/products/{id}", get(products::get).put(products::put))
         .route("/customers/{id}/bookings", get(customers::bookings))
         .route("/customers/{id}/messages", get(customers::messages))
+        .route(
+            "/customers/{id}/payment-methods",
+            get(payment_methods::list).post(payment_methods::register),
+        )
+        .route(
+            "/customers/{id}/payment-methods/{pm}",
+            get(payment_methods::get).put(payment_methods::change).delete(payment_methods::detach),
+        )
+        .route("/dashboard", get(dashboard::list))
         .route("/invariants", get(platform::invariants));
     Router::new()
         .nest("/v1", v1)
