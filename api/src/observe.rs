@@ -14,6 +14,7 @@ use tracing::{Instrument, Span, field, info_span};
 use uuid::Uuid;
 
 use crate::{
+    cards,
     problem::{Kind, Problem},
     state::Api,
 };
@@ -44,7 +45,14 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 }
 
 /// Gives the request its id and its span, and logs how it was answered.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    // Before anything of it is written down, here or with a booking.
+    if cards::is_in_head(&parts) {
+        let detail = "the path, the query or a header has what may be a card number: leave it out";
+        return Problem::new(Kind::CardNumber, detail).into_response();
+    }
+    let mut request = Request::from_parts(parts, body);
     let id = RequestId::of(&request);
     let span = info_span!(
         "request",

@@ -5,12 +5,15 @@ mod bookings;
 mod commands;
 mod create;
 mod customers;
+mod dashboard;
 mod exhibitions;
 mod lists;
 mod offers;
 mod operations;
+mod payment_methods;
 mod platform;
 mod pools;
+mod products;
 mod services;
 mod staff;
 mod taxis;
@@ -59,8 +62,19 @@ pub fn router(api: Api) -> Router {
         .route("/offers/{id}/decline", post(commands::decline_offer))
         .route("/taxis", get(taxis::list))
         .route("/taxis/{id}", get(taxis::get).put(taxis::put))
+        .route("/products", get(products::list))
+        .route("/products/{id}", get(products::get).put(products::put))
         .route("/customers/{id}/bookings", get(customers::bookings))
         .route("/customers/{id}/messages", get(customers::messages))
+        .route(
+            "/customers/{id}/payment-methods",
+            get(payment_methods::list).post(payment_methods::register),
+        )
+        .route(
+            "/customers/{id}/payment-methods/{pm}",
+            get(payment_methods::get).put(payment_methods::change).delete(payment_methods::detach),
+        )
+        .route("/dashboard", get(dashboard::list))
         .route("/invariants", get(platform::invariants));
     Router::new()
         .nest("/v1", v1)

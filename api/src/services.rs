@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use bellhop_domain::{
-    id::PoolId,
+    id::{MethodId, PoolId},
     money::Money,
     plan::{Customer, Means, Pace, Place, Plan, Request, Violation},
     service::{InvalidService, Service},
     text::Language,
 };
+use bellhop_store::PaymentMethod;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -95,13 +96,14 @@ impl Services {
         services.find(|it| it.hold.as_ref().is_some_and(|hold| hold.pool == pool))
     }
 
-    /// The plan of a booking.
+    /// The plan of a booking; `method` is the caller's stored method that it names.
     ///
     /// # Errors
     /// `invalid_booking` with everything that does not fit the service.
     pub(crate) fn plan(
         &self,
         new: NewBooking,
+        method: Option<PaymentMethod>,
         fingerprint: String,
         caller: &Caller,
         pace: &Pace,
@@ -112,7 +114,7 @@ impl Services {
             let detail = format!("use one of {}", known.join(", "));
             return Err(invalid(vec![violation("/service", detail)]));
         };
-        let mut violations = new.violations(now);
+        let mut violations = new.violations(method.as_ref(), now);
         let phone = new.customer.phone.parse();
         if let Err(error) = &phone {
             violations.push(violation("/customer/phone", format!("{error}")));
@@ -133,9 +135,17 @@ impl Services {
             place: new.place,
             quantity: new.quantity,
             agreed_cost: new.agreed_cost,
-            payment: new.payment.map(NewPayment::means),
+            payment: new.payment.map(|it| it.means(method)),
         };
         violations.extend(service.violations(&request));
+        // What names its pool goes by the start of that, which is known when it is held.
+        let names_pool = service.hold.as_ref().is_some_and(|it| it.id.is_some());
+        let in_time = service.request.in_time(request.starts_at, now);
+        if let Err(untimely) = in_time
+            && !names_pool
+        {
+            violations.push(violation("/starts_at", untimely.to_string()));
+        }
         if !violations.is_empty() {
             return Err(invalid(violations));
         }
@@ -145,7 +155,7 @@ impl Services {
 }
 
 /// A booking as it is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewBooking {
     service: String,
@@ -171,19 +181,68 @@ struct NewCustomer {
     language: Language,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewPayment {
-    token: String,
+    token: Option<String>,
+    method_id: Option<MethodId>,
     kind: Option<String>,
     #[serde(default)]
     store: bool,
 }
 
 impl NewPayment {
-    fn means(self) -> Means {
-        Means { token: self.token, kind: self.kind, method: None, store: self.store }
+    /// What is paid with, once nothing is wrong with it.
+    fn means(self, method: Option<PaymentMethod>) -> Means {
+        let Self { token, kind, store, .. } = self;
+        match method {
+            Some(it) => {
+                Means { token: it.token, kind: Some(it.kind), method: Some(it.id), store: false }
+            }
+            None => Means { token: token.unwrap_or_default(), kind, method: None, store },
+        }
     }
+
+    fn violations(&self, method: Option<&PaymentMethod>) -> Vec<Violation> {
+        let mut found = means_violations("/payment", self.kind.as_deref(), self.token.as_deref());
+        let mut wrong = |pointer: &str, detail: &str| {
+            found.push(violation(pointer, detail.to_owned()));
+        };
+        if self.token.is_some() == self.method_id.is_some() {
+            wrong("/payment", "name a token, or the method_id of a stored method");
+        }
+        if self.method_id.is_some() && method.is_none() {
+            wrong("/payment/method_id", "you have no such payment method");
+        }
+        if self.method_id.is_some() && (self.store || self.kind.is_some()) {
+            wrong("/payment/method_id", "is stored already, and has its kind");
+        }
+        if self.store && self.kind.is_none() {
+            wrong("/payment/kind", "name the kind of what is stored: credit");
+        }
+        found
+    }
+}
+
+/// What is wrong with the kind and the token of something to pay with.
+pub(crate) fn means_violations(
+    within: &str,
+    kind: Option<&str>,
+    token: Option<&str>,
+) -> Vec<Violation> {
+    let mut found = vec![];
+    let mut wrong = |name: &str, detail| found.push(violation(&format!("{within}/{name}"), detail));
+    let in_kind = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    if kind.is_some_and(|it| !(1..=32).contains(&it.chars().count()) || !it.chars().all(in_kind)) {
+        wrong("kind", "use 1 to 32 letters, digits, '_' or '-'".to_owned());
+    }
+    let fits = |it: &str| {
+        (1..=200).contains(&it.trim().chars().count()) && !it.chars().any(char::is_control)
+    };
+    if !token.is_none_or(fits) {
+        wrong("token", "write 1 to 200 characters".to_owned());
+    }
+    found
 }
 
 const fn one() -> u32 {
@@ -191,9 +250,14 @@ const fn one() -> u32 {
 }
 
 impl NewBooking {
+    /// The stored method that it names, if it names one.
+    pub(crate) fn method_id(&self) -> Option<&MethodId> {
+        self.payment.as_ref()?.method_id.as_ref()
+    }
+
     /// What is wrong with it whatever the service.
-    fn violations(&self, now: Timestamp) -> Vec<Violation> {
-        let mut found = vec![];
+    fn violations(&self, method: Option<&PaymentMethod>, now: Timestamp) -> Vec<Violation> {
+        let mut found = self.payment.as_ref().map_or(vec![], |it| it.violations(method));
         let mut text = |pointer, text: &str, longest| {
             let length = text.trim().chars().count();
             if !(1..=longest).contains(&length) || text.chars().any(char::is_control) {
@@ -203,9 +267,6 @@ impl NewBooking {
         text("/customer/name", &self.customer.name, 100);
         if let Some(place) = &self.place {
             text("/place/address", &place.address, 300);
-        }
-        if let Some(payment) = &self.payment {
-            text("/payment/token", &payment.token, 200);
         }
         if let Some(place) = &self.place {
             let mut degrees = |pointer, value: f64, most: f64| {

@@ -9,7 +9,7 @@ use axum::{
 };
 use bellhop_domain::{
     event::{Actor, Assignment, Event, Offer, Role, StoredEvent},
-    id::{BookingId, CompanyId, OfferId, SubjectId},
+    id::{BookingId, CompanyId, MethodId, OfferId, SubjectId},
     money::Money,
     plan::Place,
     policy::allowed_actions,
@@ -37,7 +37,7 @@ pub(crate) struct Booking {
     code: Option<String>,
     quantity: u32,
     amount: Option<Money>,
-    payment: PaymentView,
+    payment: Payment,
     customer: Option<CustomerView>,
     options: BTreeMap<String, String>,
     starts_at: Option<Timestamp>,
@@ -53,6 +53,15 @@ pub(crate) struct Booking {
     seq: i64,
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct Payment {
+    #[serde(flatten)]
+    view: PaymentView,
+    /// The stored method that it is paid with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method_id: Option<MethodId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,7 +145,7 @@ impl Booking {
             code: view.code.clone(),
             quantity: view.quantity,
             amount: view.amount,
-            payment: view.payment,
+            payment: Payment { view: view.payment, method_id: row.method.clone() },
             customer: Some(CustomerView {
                 id: row.owner.clone(),
                 name: may_know_name.then(|| customer.name.clone()),
@@ -169,7 +178,7 @@ impl Booking {
             code: None,
             quantity,
             amount: None,
-            payment: view.payment,
+            payment: Payment { view: view.payment, method_id: None },
             customer: None,
             options: BTreeMap::new(),
             starts_at: None,

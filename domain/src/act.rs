@@ -11,7 +11,7 @@ use crate::{
     id::{BookingId, CompanyId, PoolId, SubjectId},
     key::ActKey,
     money::Money,
-    plan::Plan,
+    plan::{Means, Plan},
     status::PaymentStatus,
 };
 
@@ -70,6 +70,10 @@ pub struct Firm {
     /// then the payment. An event that may not move the booking any more (it was cancelled meanwhile)
     /// is journalled as a fact, without its move.
     pub events: Vec<NewEvent>,
+    /// What has paid and is stored for its owner's next bookings, unless this one was cancelled
+    /// meanwhile (home-cleaning 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Means>,
 }
 
 /// How making a hold last went.

@@ -5,7 +5,7 @@ mod phases;
 
 pub use phases::{
     Approval, AtCompletion, Capture, Dispatch, Fulfilment, Hold, Messages, Mode, Nearest, NoShow,
-    OptionRule, Payment, Quote, RequestRule, Stage, WhenAway, WhenLapsed,
+    OptionRule, Payment, Quote, RequestRule, Stage, Untimely, WhenAway, WhenLapsed,
 };
 
 use std::collections::BTreeMap;

@@ -8,16 +8,25 @@ CREATE TABLE bookings (
     service TEXT NOT NULL,
     plan TEXT NOT NULL,
     created_at BIGINT NOT NULL,
+    -- Of the plan, for the dashboard; the stored method from when it is stored.
+    place TEXT,
+    pay_kind TEXT,
+    method TEXT,
     -- From here on: the fold of the booking's events, and what lists look for in it.
     view TEXT NOT NULL,
     seq BIGINT NOT NULL,
     status TEXT NOT NULL,
     company TEXT,
     assignee TEXT,
+    starts_at BIGINT NOT NULL,
+    amount BIGINT,
+    currency TEXT,
     changed_at BIGINT NOT NULL
 );
 CREATE INDEX bookings_by_age ON bookings (created_at, id);
 CREATE INDEX bookings_by_owner ON bookings (owner, created_at, id);
+CREATE INDEX bookings_by_start ON bookings (starts_at, id);
+CREATE INDEX bookings_by_owner_and_start ON bookings (owner, starts_at, id);
 CREATE INDEX bookings_to_approve ON bookings (created_at, id) WHERE status = 'awaiting_approval';
 
 CREATE TABLE events (

@@ -1,7 +1,7 @@
 //! Bookings: who booked what, and the view of how it stands.
 
 use bellhop_domain::{
-    id::{BookingId, CompanyId, PoolId, SubjectId},
+    id::{BookingId, CompanyId, MethodId, PoolId, SubjectId},
     plan::Plan,
     status::Status,
     view::BookingView,
@@ -30,6 +30,8 @@ pub struct BookingRow {
     pub service: String,
     /// What it goes by.
     pub plan: Plan,
+    /// The stored method that it is paid with: from the start, or since it was stored.
+    pub method: Option<MethodId>,
     /// How it stands: the fold of its events.
     pub view: BookingView,
     /// When it was opened.
@@ -59,7 +61,7 @@ pub struct BookingFilter {
 
 macro_rules! columns {
     () => {
-        "id, owner, fingerprint, first_run_id, service, plan, view, created_at"
+        "id, owner, fingerprint, first_run_id, service, plan, method, view, created_at"
     };
 }
 
@@ -180,21 +182,27 @@ pub(crate) async fn insert(
     let now = Instant::from(now);
     let view = BookingView::default();
     let text = serde_json::to_string(plan)?;
+    let (request, means) = (&plan.request, plan.request.payment.as_ref());
+    let method = means.filter(|it| !it.store).and_then(|it| it.method.as_ref());
     let inserted = execute!(
         tx,
         "INSERT INTO bookings (id, first_run_id, owner, fingerprint, service, plan, created_at,
-                               view, seq, status, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $7)
+                               place, pay_kind, method, view, seq, status, starts_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $7)
          ON CONFLICT (id) DO NOTHING",
         id.as_str(),
         first_run_id,
-        plan.request.customer.id.as_str(),
+        request.customer.id.as_str(),
         &plan.fingerprint,
         &plan.service.id,
         &text,
         now,
+        request.place.as_ref().map(|it| it.address.as_str()),
+        means.and_then(|it| it.kind.as_deref()),
+        method.map(MethodId::as_str),
         Json(&view),
         view.status.as_str(),
+        Instant::from(request.starts_at),
     )?;
     let first_run_id = first_run_id.to_owned();
     let locked = Locked { id: id.clone(), first_run_id, seq: 0, view, plan: text };
@@ -224,17 +232,28 @@ pub(crate) async fn update(
     execute!(
         tx,
         "UPDATE bookings
-         SET view = $1, seq = $2, status = $3, company = $4, assignee = $5, changed_at = $6
-         WHERE id = $7",
+         SET view = $1, seq = $2, status = $3, company = $4, assignee = $5,
+             starts_at = COALESCE($6, starts_at), amount = $7, currency = $8, changed_at = $9
+         WHERE id = $10",
         Json(view),
         view.seq,
         view.status.as_str(),
         view.company.as_ref().map(CompanyId::as_str),
         view.assignment.as_ref().map(|it| it.label.as_str()),
+        view.starts_at.map(Instant::from),
+        view.amount.map(|it| it.minor),
+        view.currency().map(|it| it.code()),
         Instant::from(now),
         id.as_str(),
     )?;
     tx.changes(id);
+    Ok(())
+}
+
+/// Notes the method that a booking's payment was stored as.
+pub(crate) async fn set_method(tx: &mut Tx, id: &BookingId, method: &MethodId) -> Result<()> {
+    let sql = "UPDATE bookings SET method = $1 WHERE id = $2";
+    execute!(tx, sql, method.as_str(), id.as_str())?;
     Ok(())
 }
 
@@ -263,6 +282,7 @@ struct Row {
     first_run_id: String,
     service: String,
     plan: Json<Plan>,
+    method: Option<Word<MethodId>>,
     view: Json<BookingView>,
     created_at: Instant,
 }
@@ -276,6 +296,7 @@ impl From<Row> for BookingRow {
             first_run_id: row.first_run_id,
             service: row.service,
             plan: row.plan.0,
+            method: row.method.map(|it| it.0),
             view: row.view.0,
             created_at: row.created_at.timestamp(),
         }

@@ -15,7 +15,7 @@ use crate::{
     Result, Store, StoreError, acts, bookings,
     column::{Instant, Word},
     db::{Tx, execute, lock},
-    events, pools,
+    events, payment_methods, pools,
 };
 
 /// How a hold stands.
@@ -44,7 +44,7 @@ impl Store {
     ///
     /// A hold that has expired is taken again if there is still room, else it is lost and nothing
     /// is journalled. An event that may not move the booking any more is journalled without its
-    /// move. A repeat answers the first outcome.
+    /// move. What has paid is stored as a method where that was asked for. A repeat answers the first outcome.
     ///
     /// # Errors
     /// [`StoreError::NoBooking`] when the booking was never opened, or any database error.
@@ -74,6 +74,9 @@ impl Store {
                 }
                 let events = firm.events.clone();
                 let events = events::append_facts(&mut tx, &mut booking, events, now).await?;
+                if let Some(means) = &firm.store {
+                    payment_methods::store(&mut tx, &booking, means, now).await?;
+                }
                 Firmed::Firm { events }
             }
         };

@@ -99,8 +99,14 @@ async fn hold(tx: &mut Tx, open: &Open, now: Timestamp) -> Result<Result<Ready, 
         return Ok(Ok(Ready { amount: plan.amount(None)?, held: None }));
     }
     let offers = pools::offers(tx, plan, now).await?;
-    let refusal = if offers.is_empty() { "not_offered" } else { "sold_out" };
+    let mut refusal = if offers.is_empty() { "not_offered" } else { "sold_out" };
     for offer in offers {
+        // What has a start of its own goes by that, and not by what the request says.
+        let starts = offer.starts_at.map(|it| plan.service.request.in_time(it, now));
+        if let Some(Err(untimely)) = starts {
+            refusal = untimely.code();
+            continue;
+        }
         if !pools::hold(tx, &offer.pool, quantity).await? {
             continue;
         }

@@ -77,6 +77,19 @@ impl Store {
     /// [`StoreError::PoolInUse`] when its capacity would be less than what is held and taken (it
     /// stays as it was), or any database error.
     pub async fn put_pool(&self, pool: &Pool, now: Timestamp) -> Result<()> {
+        self.put(pool, false, now).await
+    }
+
+    /// The same where the capacity of `pool` is what is on the shelf now: what is taken counts
+    /// besides, and the shelf cannot have less than what is held.
+    ///
+    /// # Errors
+    /// Those of [`Store::put_pool`].
+    pub async fn put_stock(&self, pool: &Pool, now: Timestamp) -> Result<()> {
+        self.put(pool, true, now).await
+    }
+
+    async fn put(&self, pool: &Pool, besides_taken: bool, now: Timestamp) -> Result<()> {
         let mut db = self.writer().await?;
         let changed = execute!(
             db,
@@ -86,10 +99,11 @@ impl Store {
              ON CONFLICT (id) DO UPDATE
              SET variant = excluded.variant, label = excluded.label, place = excluded.place,
                  starts_at = excluded.starts_at, price = excluded.price,
-                 currency = excluded.currency, capacity = excluded.capacity, open = excluded.open
+                 currency = excluded.currency, open = excluded.open,
+                 capacity = excluded.capacity + $13 * pools.taken
              WHERE pools.kind = excluded.kind AND pools.company = excluded.company
                AND pools.withdrawn_at IS NULL
-               AND pools.held + pools.taken <= excluded.capacity",
+               AND pools.held + pools.taken <= excluded.capacity + $13 * pools.taken",
             pool.id.as_str(),
             &pool.kind,
             pool.company.as_str(),
@@ -102,6 +116,7 @@ impl Store {
             i64::from(pool.capacity),
             pool.open,
             Instant::from(now),
+            i64::from(besides_taken),
         )?;
         drop(db);
         if changed == 1 {

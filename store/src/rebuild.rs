@@ -61,6 +61,9 @@ pub(crate) struct Journalled {
     pub(crate) status: String,
     pub(crate) company: Option<String>,
     pub(crate) assignee: Option<String>,
+    pub(crate) starts_at: Timestamp,
+    pub(crate) amount: Option<i64>,
+    pub(crate) currency: Option<String>,
     /// When its last event arrived, or its view was rebuilt.
     pub(crate) changed_at: Timestamp,
     pub(crate) events: Vec<StoredEvent>,
@@ -84,6 +87,9 @@ impl Journalled {
             && self.status == view.status.as_str()
             && self.company.as_deref() == view.company.as_ref().map(CompanyId::as_str)
             && self.assignee.as_ref() == view.assignment.as_ref().map(|it| &it.label)
+            && view.starts_at.is_none_or(|it| Instant::from(it).timestamp() == self.starts_at)
+            && self.amount == view.amount.map(|it| it.minor)
+            && self.currency.as_deref() == view.currency().map(|it| it.code())
     }
 
     /// Stores what its events fold to; answers whether that is a change.
@@ -107,12 +113,15 @@ pub(crate) async fn batch(tx: &mut Tx, after: &str, is_locked: bool) -> Result<V
         status: String,
         company: Option<String>,
         assignee: Option<String>,
+        starts_at: Instant,
+        amount: Option<i64>,
+        currency: Option<String>,
         changed_at: Instant,
     }
     macro_rules! batch {
         () => {
-            "SELECT id, view, seq, status, company, assignee, changed_at FROM bookings
-             WHERE id > $1 ORDER BY id LIMIT $2"
+            "SELECT id, view, seq, status, company, assignee, starts_at, amount, currency, changed_at
+             FROM bookings WHERE id > $1 ORDER BY id LIMIT $2"
         };
     }
     let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
@@ -135,6 +144,9 @@ pub(crate) async fn batch(tx: &mut Tx, after: &str, is_locked: bool) -> Result<V
         status: row.status,
         company: row.company,
         assignee: row.assignee,
+        starts_at: row.starts_at.timestamp(),
+        amount: row.amount,
+        currency: row.currency,
         changed_at: row.changed_at.timestamp(),
     };
     Ok(rows.into_iter().map(journalled).collect())

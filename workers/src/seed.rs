@@ -1,5 +1,5 @@
-//! What `bellhop dev` starts with: a taxi company with three grades, its drivers, a cleaner, and an
-//! exhibition.
+//! What `bellhop dev` starts with: a company with three grades of taxis, drivers, a cleaner and three
+//! kinds of coffee, and an exhibition.
 
 use bellhop_domain::{
     id::{CompanyId, PoolId, SubjectId},
@@ -44,6 +44,15 @@ pub const EXHIBITION: &str = "exh_mapo_light";
 /// How far ahead it takes place when it is sown.
 const UNTIL_EXHIBITION: SignedDuration = SignedDuration::from_hours(24 * 120);
 
+/// Product, name, price in won. There are [`CUPS`] of each.
+const COFFEES: [(&str, &str, i64); 3] = [
+    ("americano", "아메리카노", 4_500),
+    ("latte", "카페 라테", 5_000),
+    ("cold_brew", "콜드 브루", 5_500),
+];
+
+const CUPS: u32 = 100;
+
 /// Adds what is missing of the seed, and leaves what is there as it is.
 ///
 /// # Errors
@@ -51,16 +60,19 @@ const UNTIL_EXHIBITION: SignedDuration = SignedDuration::from_hours(24 * 120);
 pub async fn sow(store: &Store) -> anyhow::Result<()> {
     let company: CompanyId = COMPANY.parse()?;
     let now = Timestamp::now();
-    for (grade, label, price, capacity) in TAXIS {
-        let id: PoolId = format!("taxi_mapo_{grade}").parse()?;
+    let coffees = COFFEES.map(|(product, label, price)| ("product", product, label, price, CUPS));
+    let taxis =
+        TAXIS.map(|(grade, label, price, capacity)| ("taxi", grade, label, price, capacity));
+    for (kind, variant, label, price, capacity) in taxis.into_iter().chain(coffees) {
+        let id: PoolId = format!("{kind}_mapo_{variant}").parse()?;
         if store.pool(&id).await?.is_some() {
             continue;
         }
         let pool = Pool {
             id,
-            kind: "taxi".to_owned(),
+            kind: kind.to_owned(),
             company: company.clone(),
-            variant: Some(grade.to_owned()),
+            variant: Some(variant.to_owned()),
             label: label.to_owned(),
             place: None,
             starts_at: None,

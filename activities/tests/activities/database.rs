@@ -37,7 +37,8 @@ async fn each_act_answers_twice_the_same() {
         assert_eq!(failed(expiry), Ok(Expiry::Kept));
     }
 
-    let firm = Firm { key: key(Purpose::Firm), booking: booking.clone(), events: vec![] };
+    let firm =
+        Firm { key: key(Purpose::Firm), booking: booking.clone(), events: vec![], store: None };
     let firmed = failed(environment.run(BookingActivities::firm, firm.clone()).await).unwrap();
     assert!(matches!(firmed, Firmed::Firm { .. }), "{firmed:?}");
     assert_eq!(failed(environment.run(BookingActivities::firm, firm).await), Ok(firmed));

@@ -8,7 +8,7 @@ use bellhop_domain::{
     event::{Assignment, CommandRef, Role},
     id::{BookingId, OfferId, QuoteId},
     policy::{self, Terms, allowed_actions},
-    service::{COMPLETED, Service},
+    service::{COMPLETED, NO_SHOW, Service},
     status::{MOVES, Status, Trigger, may},
     view::BookingView,
 };
@@ -94,7 +94,7 @@ pub(super) async fn cancel(
     order.carry_out(command, deadline, |row| row.view.status.is_end()).await
 }
 
-/// Brings a booking to its next stage, or to its completion.
+/// Brings a booking to its next stage, to its completion, or to the end of those who did not come.
 pub(super) async fn advance(
     State(api): State<Api>,
     caller: Caller,
@@ -103,7 +103,11 @@ pub(super) async fn advance(
     deadline: Deadline,
     Body { value: new, fingerprint }: Body<NewAdvance>,
 ) -> Result<Answer, Problem> {
-    let trigger = if new.to == COMPLETED { Trigger::Complete } else { Trigger::Advance };
+    let trigger = match &*new.to {
+        COMPLETED => Trigger::Complete,
+        NO_SHOW => Trigger::Miss,
+        _ => Trigger::Advance,
+    };
     let order = Order::take(&api, &caller, &id, "advance", trigger, &key, fingerprint).await?;
     let command = (!order.is_repeat)
         .then(|| Command::Advance(Advance { caller: order.caller(), to: new.to.clone() }));
@@ -374,6 +378,9 @@ impl<'a> Order<'a> {
             }
             Command::Approve(_) => may(view.status, Trigger::Approve, role),
             Command::Decline(_) => may(view.status, Trigger::Decline, role),
+            Command::Advance(Advance { to, caller }) if to == NO_SHOW => {
+                policy::missed(service, view, role, caller.at).is_some()
+            }
             Command::Advance(Advance { to, .. }) => policy::may_advance(service, view, role, to),
             Command::AnswerOffer(AnswerOffer { offer, accept, .. }) => {
                 policy::may_answer_offer(service, view, &self.caller.actor(), offer, *accept)
@@ -440,10 +447,11 @@ pub(super) async fn visible(
     row.filter(|it| caller.may_see(it)).ok_or_else(|| Problem::not_found("booking"))
 }
 
-/// Whether a booking is at a stage, or beyond it.
+/// Whether a booking is at a stage, or beyond it. The ends are no stages.
 fn has_reached(service: &Service, view: &BookingView, to: &str) -> bool {
     let reached = view.stage.as_deref().and_then(|it| service.stage_index(it));
-    view.status.is_end() || (to != COMPLETED && reached >= service.stage_index(to))
+    let stage = service.stage_index(to);
+    view.status.is_end() || (stage.is_some() && reached >= stage)
 }
 
 pub(super) fn check_reason(reason: Option<&str>) -> Result<(), Problem> {
@@ -475,5 +483,7 @@ mod tests {
         assert!(!reached(Status::InProgress, Some("on_the_way"), "riding"));
         assert!(!reached(Status::InProgress, Some("riding"), COMPLETED));
         assert!(reached(Status::Completed, Some("riding"), COMPLETED));
+        assert!(!reached(Status::Confirmed, None, NO_SHOW));
+        assert!(reached(Status::NoShow, None, NO_SHOW));
     }
 }

@@ -60,7 +60,14 @@ async fn plan(
     caller: &Caller,
 ) -> Result<Plan, Problem> {
     let now = Timestamp::now();
-    let plan = api.services().plan(new, fingerprint.to_owned(), caller, api.pace(), now)?;
+    // Their own, and one that they still have: what it pays with is fixed with the plan.
+    let method = match new.method_id() {
+        Some(id) => api.store().payment_method(&caller.subject, id).await?,
+        None => None,
+    };
+    let method = method.filter(|it| it.detached_at.is_none());
+    let fingerprint = fingerprint.to_owned();
+    let plan = api.services().plan(new, method, fingerprint, caller, api.pace(), now)?;
     let refuses = |it: &Payment| it.when_away == WhenAway::Refuse;
     let is_refused = plan.service.payment.as_ref().is_some_and(refuses);
     if is_refused && api.are_payments_away(now).await {
@@ -183,6 +190,10 @@ fn refusal(row: &BookingRow) -> Option<Problem> {
     let problem = match (row.view.status, code) {
         (Status::Rejected, Some("payment_declined")) => {
             Problem::new(Kind::PaymentDeclined, "the payment was declined: nothing was charged")
+        }
+        (Status::Rejected, Some("payment_unavailable")) => {
+            let detail = "payments are away: nothing was charged, use a new key in a while";
+            Problem::new(Kind::PaymentUnavailable, detail)
         }
         (Status::Rejected, Some("sold_out")) => {
             Problem::new(Kind::SoldOut, "nothing of it is left: nothing was charged")

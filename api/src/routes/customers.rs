@@ -18,8 +18,8 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Paging {
-    cursor: Option<String>,
-    limit: Option<u32>,
+    pub(super) cursor: Option<String>,
+    pub(super) limit: Option<u32>,
 }
 
 /// The bookings of a customer, newest first.
@@ -54,7 +54,7 @@ pub(super) async fn messages(
 }
 
 /// A customer's page is theirs and the operators'; for others there is no such customer.
-fn may_see(caller: &Caller, customer: &SubjectId) -> Result<(), Problem> {
+pub(super) fn may_see(caller: &Caller, customer: &SubjectId) -> Result<(), Problem> {
     let is_self = caller.role == Role::Customer && caller.subject == *customer;
     if is_self || caller.role == Role::Operator {
         return Ok(());

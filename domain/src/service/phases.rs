@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -34,6 +35,42 @@ pub struct RequestRule {
     pub cut_off: Option<Span>,
     /// How far ahead it may be made; any time, if left out.
     pub horizon: Option<Span>,
+}
+
+impl RequestRule {
+    /// Whether what starts at `start` may be booked at `now`: the ends of both spans are in time.
+    ///
+    /// # Errors
+    /// [`Untimely`] otherwise.
+    pub fn in_time(&self, start: Timestamp, now: Timestamp) -> Result<(), Untimely> {
+        let ahead = start.duration_since(now);
+        match (self.cut_off, self.horizon) {
+            (Some(span), _) if ahead < span.signed() => Err(Untimely::TooLate(span)),
+            (_, Some(span)) if ahead > span.signed() => Err(Untimely::TooEarly(span)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A start that may not be booked now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untimely {
+    /// It is too near.
+    #[error("must be at least {0} ahead")]
+    TooLate(Span),
+    /// It is too far ahead.
+    #[error("must be at most {0} ahead")]
+    TooEarly(Span),
+}
+
+impl Untimely {
+    /// The code of a booking that is refused for it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooLate(_) => "too_late",
+            Self::TooEarly(_) => "too_early",
+        }
+    }
 }
 
 impl Default for RequestRule {

@@ -3,9 +3,11 @@
 use bellhop_domain::{
     act::{Assign, Assigned, Expiry, Firmed, Opened, Released},
     event::Event,
+    plan::Plan,
+    span::Span,
     status::Status,
 };
-use bellhop_store::StoreError;
+use bellhop_store::{Pool, StoreError};
 
 use crate::fixture::*;
 
@@ -173,6 +175,38 @@ async fn what_was_undone_before_it_was_opened_is_refused() {
         });
         store.release_booking(&other.release(), at(1)).await.unwrap();
         assert_eq!(code(&store.open_booking(&other.open(), at(2)).await.unwrap()), "closed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_start_of_the_pools_own_is_booked_in_time_or_not_at_all() {
+    on_both(async |db| {
+        let store = &db.store;
+        let starting = |id, at| Pool { starts_at: Some(at), ..taxis(id, "com_a", 9_800, 9) };
+        put(store, starting("one", at(7_200))).await;
+        let rule = |cut_off: &str, horizon: &str| {
+            let span = |text: &str| Span::try_from(text.to_owned()).ok();
+            let (cut_off, horizon) = (span(cut_off), span(horizon));
+            move |plan: &mut Plan| {
+                let request = &mut plan.service.request;
+                (request.cut_off, request.horizon) = (cut_off, horizon);
+            }
+        };
+        let open = async |name: &str, now| {
+            let booking = Booking::with(name, rule("1h", "90m"));
+            store.open_booking(&booking.open(), at(now)).await.unwrap()
+        };
+        assert_eq!(code(&open("1", 1_799).await), "too_early");
+        assert!(matches!(open("2", 1_800).await, Opened::Ready { .. }));
+        assert!(matches!(open("3", 3_600).await, Opened::Ready { .. }), "the last moment");
+        assert_eq!(code(&open("4", 3_601).await), "too_late");
+        assert_eq!(code(&open("4", 1_800).await), "too_late", "a repeat answers the same");
+        assert_eq!(code(&open("5", 7_200).await), "not_offered", "it has begun");
+        assert_eq!(used(store, "one").await, (2, 0));
+        // Another of its kind that is in time is booked instead.
+        put(store, starting("two", at(7_300))).await;
+        assert!(matches!(open("6", 3_601).await, Opened::Ready { .. }));
     })
     .await;
 }

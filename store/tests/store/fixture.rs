@@ -141,7 +141,7 @@ impl Booking {
 
     pub(crate) fn firm(&self) -> Firm {
         let key = self.key(Purpose::Firm, 1);
-        Firm { key, booking: self.id.clone(), events: vec![authorized()] }
+        Firm { key, booking: self.id.clone(), events: vec![authorized()], store: None }
     }
 
     pub(crate) fn expire(&self, ordinal: u32) -> Expire {

@@ -131,6 +131,28 @@ async fn a_pool_changes_but_never_below_what_is_in_use() {
 }
 
 #[tokio::test]
+async fn a_stock_is_what_is_there_besides_what_is_taken() {
+    on_both(async |db| {
+        let store = &db.store;
+        store.put_stock(&taxis("one", "com_a", 9_800, 3), at(0)).await.unwrap();
+        Booking::new("a").opened(store).await;
+        Booking::new("b").confirmed(store).await;
+        let stock = async || {
+            let row = pool(store, "one").await;
+            (row.pool.capacity, row.held, row.taken)
+        };
+        for count in [5, 5, 1] {
+            store.put_stock(&taxis("one", "com_a", 9_800, count), at(9)).await.unwrap();
+            assert_eq!(stock().await, (count + 1, 1, 1), "{count}, and one that is taken");
+        }
+        let less = store.put_stock(&taxis("one", "com_a", 1, 0), at(9)).await.unwrap_err();
+        assert!(matches!(less, StoreError::PoolInUse { held: 1, taken: 1 }), "{less}");
+        assert_eq!(stock().await, (2, 1, 1), "it stays as it was");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn pools_are_listed_by_kind_and_company() {
     on_both(async |db| {
         let store = &db.store;

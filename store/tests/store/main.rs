@@ -3,6 +3,7 @@
 
 mod acts;
 mod connections;
+mod dashboard;
 mod feed;
 mod fixture;
 mod invariants;
@@ -10,4 +11,5 @@ mod journal;
 mod lists;
 mod messages;
 mod money;
+mod payment_methods;
 mod races;

@@ -32,7 +32,10 @@ fn the_drawings_are_those_of_the_files() -> anyhow::Result<()> {
         return Ok(());
     }
     let drawn = format!("{DRAWINGS}{drawn}");
-    assert_eq!(drawn, now, "draw them anew: BELLHOP_WRITE_DOCS=1 cargo test -p bellhop-workers docs");
+    assert_eq!(
+        drawn, now,
+        "draw them anew: BELLHOP_WRITE_DOCS=1 cargo test -p bellhop-workers docs"
+    );
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use bellhop_domain::{
     event::Event,
     key::Purpose,
     money::Money,
-    plan::{Family, Plan},
+    plan::{Family, Means, Plan},
     policy,
     service::Capture,
     status::{PaymentStatus, Status, Trigger},
@@ -43,12 +43,13 @@ pub(crate) async fn pay(booking: &Saga, held: &Held) -> Result<(), End> {
     };
     match paid(booking, pay, held).await? {
         Paid::Paid { .. } => {
+            let stored = means.store.then(|| means.clone());
             let event = if capture {
                 Event::PaymentCaptured { amount }
             } else {
                 Event::PaymentAuthorized { amount }
             };
-            firm(booking, Fact::new(event)).await
+            firm(booking, Fact::new(event), stored).await
         }
         Paid::Declined { code } => {
             booking.publish(Fact::new(Event::PaymentDeclined { code }));
@@ -123,9 +124,9 @@ async fn expired(booking: &Saga, held: &Held, timers: &WorkflowCancellationToken
     }
 }
 
-/// Makes the hold last, journals what was paid with it, and moves the booking on: its customer has
-/// the answer.
-async fn firm(booking: &Saga, fact: Fact) -> Result<(), End> {
+/// Makes the hold last, journals what was paid with it, stores the means that paid where that was
+/// asked for, and moves the booking on: its customer has the answer.
+async fn firm(booking: &Saga, fact: Fact, store: Option<Means>) -> Result<(), End> {
     booking.stop_if_moved()?;
     let next = policy::accepted_as(&booking.plan().service);
     let accepted = fact.moving(Trigger::Accepted, next).into_event();
@@ -134,6 +135,7 @@ async fn firm(booking: &Saga, fact: Fact) -> Result<(), End> {
         key: booking.key(Purpose::Firm, 1),
         booking: booking.id(),
         events: before.iter().cloned().chain([accepted]).collect(),
+        store,
     };
     match booking.act(Bookings::firm, firm, Home::Bookings).await {
         Firmed::Firm { events } => {
