@@ -1,6 +1,13 @@
 //! One SQL text on whichever database it is: an enum of the two, and macros that match on it.
 
-use std::{fmt, fs::File, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bellhop_domain::id::BookingId;
 use sqlx::{
@@ -116,22 +123,37 @@ impl Tx {
     }
 }
 
+/// How many statements this process has run, transactions' begins and commits aside: what a bench
+/// tells of a booking.
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many statements this process has run on any database, begins and commits aside.
+pub fn statements() -> u64 {
+    STATEMENTS.load(Ordering::Relaxed)
+}
+
+pub(crate) fn count() {
+    STATEMENTS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Runs a statement with its values; answers how many rows it changed.
 macro_rules! execute {
-    ($db:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+    ($db:expr, $sql:expr $(, $value:expr)* $(,)?) => {{
+        $crate::db::count();
         match &mut $db.on {
             $crate::db::On::Sqlite(it) => sqlx::query($sql)$(.bind($value))*
                 .execute(&mut **it).await.map(|done| done.rows_affected()),
             $crate::db::On::Postgres(it) => sqlx::query($sql)$(.bind($value))*
                 .execute(&mut **it).await.map(|done| done.rows_affected()),
         }
-    };
+    }};
 }
 
 /// Runs a query; answers all rows (`fetch_all`), the first if there is one (`fetch_optional`), or
 /// the one that there must be (`fetch_one`), as tuples or as what derives `FromRow`.
 macro_rules! query {
-    ($fetch:ident, $db:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+    ($fetch:ident, $db:expr, $sql:expr $(, $value:expr)* $(,)?) => {{
+        $crate::db::count();
         match &mut $db.on {
             $crate::db::On::Sqlite(it) => {
                 sqlx::query_as($sql)$(.bind($value))*.$fetch(&mut **it).await
@@ -140,13 +162,14 @@ macro_rules! query {
                 sqlx::query_as($sql)$(.bind($value))*.$fetch(&mut **it).await
             }
         }
-    };
+    }};
 }
 
 /// The same for one row, which stays locked until the transaction ends. SQLite needs no lock: a
 /// transaction that writes has the database for itself.
 macro_rules! lock {
-    ($tx:expr, $sql:literal $(, $value:expr)* $(,)?) => {
+    ($tx:expr, $sql:literal $(, $value:expr)* $(,)?) => {{
+        $crate::db::count();
         match &mut $tx.on {
             $crate::db::On::Sqlite(it) => {
                 sqlx::query_as($sql)$(.bind($value))*.fetch_optional(&mut **it).await
@@ -156,14 +179,15 @@ macro_rules! lock {
                     .fetch_optional(&mut **it).await
             }
         }
-    };
+    }};
 }
 
 /// Inserts many rows with one statement: the columns of a row are pushed in the closure's body.
 /// Answers how many were inserted: all, unless the statement has an end that says otherwise.
 macro_rules! insert_rows {
     ($tx:expr, $sql:literal, $rows:expr, |$values:ident, $row:pat_param| $body:expr
-     $(, $end:literal)?) => {
+     $(, $end:literal)?) => {{
+        $crate::db::count();
         match &mut $tx.on {
             $crate::db::On::Sqlite(it) => {
                 let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new($sql);
@@ -178,12 +202,13 @@ macro_rules! insert_rows {
                 builder.build().execute(&mut **it).await.map(|done| done.rows_affected())
             }
         }
-    };
+    }};
 }
 
 /// Runs a query whose conditions depend on what is asked for: they are pushed in the body.
 macro_rules! build {
-    ($db:expr, |$query:ident| $body:block) => {
+    ($db:expr, |$query:ident| $body:block) => {{
+        $crate::db::count();
         match &mut $db.on {
             $crate::db::On::Sqlite(it) => {
                 let mut $query = sqlx::QueryBuilder::<sqlx::Sqlite>::new("");
@@ -196,7 +221,7 @@ macro_rules! build {
                 $query.build_query_as().fetch_all(&mut **it).await
             }
         }
-    };
+    }};
 }
 
 pub(crate) use {build, execute, insert_rows, lock, query};

@@ -46,7 +46,7 @@ pub use cancellation_quotes::CancellationQuote;
 pub use claims::ClaimRow;
 pub use commands::GivenCommand;
 pub use dashboard::{DashboardFilter, DashboardRow};
-pub use db::Store;
+pub use db::{Store, statements};
 pub use error::StoreError;
 pub use events::KnownCommand;
 pub use invariants::Broken;

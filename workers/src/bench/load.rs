@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -50,6 +50,28 @@ where
     }
     let done: Vec<_> = running.join_all().await.into_iter().flatten().collect();
     Load::of(started, done)
+}
+
+/// Lets `clients` work on each of `inputs` once.
+pub(super) async fn each<I, W, F>(what: &'static str, clients: u32, inputs: Vec<I>, work: W) -> Load
+where
+    I: Send + 'static,
+    W: Fn(I) -> F + Clone + Send + 'static,
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let tasks = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
+    let inputs = Arc::new(Mutex::new(inputs));
+    closed(what, clients, tasks, move || {
+        let next = inputs.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let work = next.map(&work);
+        async move {
+            match work {
+                Some(work) => work.await,
+                None => Ok(()),
+            }
+        }
+    })
+    .await
 }
 
 /// Starts `tasks` of them at a rate a second, however many are under way. What starts late because
@@ -119,6 +141,15 @@ impl Load {
     /// How many succeeded each second.
     pub(super) fn per_second(&self) -> f64 {
         self.latencies.len() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// How many took about as long as Temporal's own timers last: 5 s or 10 s.
+    pub(super) fn stalls(&self) -> usize {
+        let is_stall = |it: &&Duration| {
+            let seconds = it.as_secs_f64();
+            (4.5..=5.5).contains(&seconds) || (9.5..=11.5).contains(&seconds)
+        };
+        self.latencies.iter().filter(is_stall).count()
     }
 
     /// The latency that `percent` of the tasks did not exceed (nearest rank); 100 is the longest.
