@@ -10,4 +10,5 @@ mod journal;
 mod lists;
 mod messages;
 mod money;
+mod people;
 mod races;

@@ -4,6 +4,9 @@
 mod api;
 mod call_taxi;
 mod common;
+mod designated_driver;
+mod home_cleaning;
+mod staff;
 mod world;
 
 /// The program under test.
