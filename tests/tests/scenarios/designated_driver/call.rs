@@ -1,16 +1,18 @@
 //! designated-driver 1, 8 and 10: calling.
 
+use std::collections::BTreeSet;
+
 use bellhop_tests::{
     desk::{a_driver, booking_id, new_key},
     faults::Fault,
-    stack::{Options, Stack},
+    stack::{Options, Stack, eventually},
 };
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use crate::{
     PROGRAM,
-    staff::{Town, called},
+    staff::{Town, assignee, called},
     world::{People, bellhop, timeline, words},
 };
 
@@ -106,6 +108,16 @@ async fn designated_driver_10_under_overload_nothing_half_done_is_left() -> anyh
     let (key, _) = &refused[0];
     let answer = people.kim.post_as("/bookings", key, a_driver("automatic")).await?;
     assert_eq!((answer.status, answer.is_replay()), (201, false), "{answer:?}");
+
+    // Mapo has two drivers for an automatic gearbox: each has one of the calls that were taken.
+    let served = eventually("both drivers have work", async || {
+        let confirmed = people.operator.get("/bookings?limit=100&status=confirmed").await?.body;
+        let confirmed = confirmed["items"].as_array().cloned().unwrap_or_default();
+        Ok((confirmed.len() >= 2).then_some(confirmed))
+    })
+    .await?;
+    let served: BTreeSet<_> = served.iter().map(assignee).collect();
+    assert_eq!(served, BTreeSet::from(["drv_choi", "drv_park"]));
     bellhop.assert_invariants().await
 }
 
