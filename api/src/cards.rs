@@ -40,8 +40,9 @@ pub(crate) fn is_in_head(parts: &Parts) -> bool {
 pub(crate) fn has_card_number(body: &Value) -> bool {
     match body {
         Value::String(text) => is_in(text),
-        // A fraction is a place on the map.
-        Value::Number(number) => !number.is_f64() && is_in(&number.to_string()),
+        // What has a fraction is a measure: a place to the last digit is no card.
+        Value::Number(number) if number.as_f64().is_some_and(|it| it.fract() != 0.0) => false,
+        Value::Number(number) => is_in(&number.to_string()),
         Value::Array(items) => items.iter().any(has_card_number),
         Value::Object(members) => members.iter().any(|(name, value)| {
             // A phone number with its country code has up to 15 digits.
@@ -149,6 +150,7 @@ mod tests {
             json!(["x", {"note": "card378282246310005"}]),
             json!({"4111111111111111": 1}),
             json!({"number": 4_111_111_111_111_111_u64}),
+            json!({"number": 4_111_111_111_111_111.0}),
             json!({"phone": "4111111111111111"}),
             json!("4111 1111 1111 1111 12/27"),
             json!("Kim 3782-822463-10005 010-1234-5678"),
@@ -174,6 +176,7 @@ mod tests {
             json!("010-1234-5678 010-9876-5432"),
             json!("1600000000000009"),
             json!("0082-10-1234-56784"),
+            json!({"lat": 37.411_111_111_111_9, "lon": 0.411_111_111_111_111_1}),
         ] {
             assert!(!has_card_number(&body), "{body}");
         }

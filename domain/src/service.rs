@@ -189,6 +189,16 @@ mod tests {
     }
 
     #[test]
+    fn somebody_is_only_assigned_where_there_is_something_to_complete() {
+        let text = include_str!("../../services/designated-driver.toml");
+        assert!(Service::parse("driver.toml", text).is_ok());
+        let (head, rest) = text.split_once("[fulfilment]").expect("it has stages");
+        let (_, tail) = rest.split_once("[[cancel]]").expect("it can be cancelled");
+        let error = Service::parse("driver.toml", &format!("{head}[[cancel]]{tail}")).unwrap_err();
+        assert!(error.to_string().contains("driver.toml: fulfilment:"), "{error}");
+    }
+
+    #[test]
     fn another_definition_is_another_revision() -> Result<(), Box<dyn std::error::Error>> {
         let ours = Service::parse("a", CALL_TAXI)?.revision()?;
         let other = Service::parse("b", &CALL_TAXI.replace("30m", "29m"))?.revision()?;

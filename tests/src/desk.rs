@@ -81,6 +81,17 @@ pub fn a_taxi(token: &str) -> Value {
     })
 }
 
+/// A call for a designated driver to Mapo.
+pub fn a_driver(gearbox: &str) -> Value {
+    json!({
+        "service": "designated-driver",
+        "customer": {"name": "Kim", "phone": "010-1234-5678"},
+        "options": {"gearbox": gearbox},
+        "agreed_cost": {"minor": 25_000, "currency": "KRW"},
+        "place": {"address": "서울 마포구", "lat": 37.5563, "lon": 126.9236},
+    })
+}
+
 /// The id of the booking that `dev-customer` makes with `key`.
 pub fn booking_id(key: &str) -> anyhow::Result<String> {
     let customer: SubjectId = "cus_kim".parse()?;

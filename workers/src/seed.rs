@@ -84,7 +84,8 @@ pub async fn sow(store: &Store) -> anyhow::Result<()> {
     }
     for (id, kind, name, phone, skills, (lat, lon)) in STAFF {
         let id: SubjectId = id.parse()?;
-        if store.staff(&id).await?.is_some() {
+        // Where they are comes last: who is somewhere is complete.
+        if store.staff(&id).await?.is_some_and(|it| it.location.is_some()) {
             continue;
         }
         let staff = Staff {
@@ -98,8 +99,8 @@ pub async fn sow(store: &Store) -> anyhow::Result<()> {
         };
         let now = Timestamp::now();
         store.put_staff(&staff, now).await?;
-        store.set_staff_location(&staff.id, lat, lon, now).await?;
         store.set_staff_available(&staff.id, true).await?;
+        store.set_staff_location(&staff.id, lat, lon, now).await?;
     }
     let id: PoolId = EXHIBITION.parse()?;
     if store.pool(&id).await?.is_some() {

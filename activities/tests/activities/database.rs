@@ -2,17 +2,22 @@
 
 use bellhop_activities::{BookingActivities, DispatchActivities};
 use bellhop_domain::{
-    act::{Assign, Assigned, Expire, Expiry, Firm, Firmed, Opened, Release, Released},
+    act::{
+        Assign, Assigned, Claim, Claimed, Expire, Expiry, Firm, Firmed, Open, Opened, Release,
+        Released,
+    },
     id::BookingId,
     key::{ActKey, Purpose},
-    text::Channel,
+    service::Service,
+    text::{Channel, Language},
 };
-use bellhop_store::testing::TestDb;
+use bellhop_store::{Staff, testing::TestDb};
+use jiff::Timestamp;
 use temporalio_sdk::testing::ActivityEnvironment;
 
 use crate::{
     messages::{a_taxi, put_taxis},
-    stage::failed,
+    stage::{failed, won},
 };
 
 #[tokio::test]
@@ -53,4 +58,64 @@ async fn each_act_answers_twice_the_same() {
         let released = environment.run(BookingActivities::release, release.clone()).await;
         assert_eq!(failed(released), Ok(Released { quantity: 1, ..Released::default() }));
     }
+}
+
+#[tokio::test]
+async fn a_claim_answers_twice_the_same_whoever_is_free_by_then() {
+    let db = TestDb::sqlite().await;
+    let environment = ActivityEnvironment::builder_with_default()
+        .register_activities(BookingActivities::new(db.store.clone()))
+        .register_activities(DispatchActivities::new(db.store.clone()))
+        .build();
+    let booking: BookingId = "bk_1".parse().unwrap();
+    let open = a_drive(&booking);
+    let opened = failed(environment.run(BookingActivities::open, open).await).unwrap();
+    assert!(matches!(opened, Opened::Ready { .. }), "{opened:?}");
+    let claim = |ordinal| Claim {
+        key: ActKey::new(&booking, Purpose::Claim, ordinal),
+        booking: booking.clone(),
+        ordinal,
+        within: 3_000,
+        excluded: vec![],
+        expires_at: None,
+        events: vec![],
+    };
+    let run = async |claim| failed(environment.run(DispatchActivities::claim, claim).await);
+    assert_eq!(run(claim(1)).await, Ok(Claimed::Nobody));
+    put_driver(&db, "drv_1", 37.5563).await;
+    assert_eq!(run(claim(1)).await, Ok(Claimed::Nobody), "as it was");
+
+    let made = run(claim(2)).await;
+    assert!(matches!(&made, Ok(Claimed::Made { assignment, .. }) if assignment.label == "drv_1"));
+    put_driver(&db, "drv_0", 37.5563).await;
+    assert_eq!(run(claim(2)).await, made);
+    let unknown = Claim { booking: "bk_2".parse().unwrap(), ..claim(3) };
+    assert_eq!(run(unknown).await.unwrap_err().kind, "unavailable", "tried until it is opened");
+}
+
+fn a_drive(booking: &BookingId) -> Open {
+    let mut open = a_taxi(booking, &[Channel::Sms]);
+    let text = include_str!("../../../services/designated-driver.toml");
+    open.plan.service = Service::parse("designated-driver.toml", text).unwrap();
+    open.plan.request.options = [("gearbox".to_owned(), "automatic".to_owned())].into();
+    open.plan.request.agreed_cost = Some(won(25_000));
+    open.plan.request.payment = None;
+    open
+}
+
+/// Puts a driver who is free, in Mapo.
+async fn put_driver(db: &TestDb, id: &str, lat: f64) {
+    let staff = Staff {
+        id: id.parse().unwrap(),
+        kind: "driver".to_owned(),
+        company: "co_1".parse().unwrap(),
+        name: id.to_owned(),
+        phone: "010-2000-1001".parse().unwrap(),
+        language: Language::Ko,
+        skills: vec!["automatic".to_owned()],
+    };
+    let now = Timestamp::now();
+    db.store.put_staff(&staff, now).await.unwrap();
+    assert!(db.store.set_staff_location(&staff.id, lat, 126.9236, now).await.unwrap());
+    assert!(db.store.set_staff_available(&staff.id, true).await.unwrap());
 }

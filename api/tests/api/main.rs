@@ -4,6 +4,7 @@ mod booking;
 mod commands;
 mod door;
 mod reading;
+mod staff;
 mod taxis;
 mod temporal;
 mod world;

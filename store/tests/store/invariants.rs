@@ -20,7 +20,7 @@ async fn broken(store: &Store) -> Vec<&'static str> {
     rules
 }
 
-async fn is_found(db: &TestDb, corruption: &str, rules: &[&str]) {
+pub(crate) async fn is_found(db: &TestDb, corruption: &str, rules: &[&str]) {
     assert_eq!(broken(&db.store).await, [] as [&str; 0], "before {corruption}");
     db.corrupt(corruption).await.unwrap();
     assert_eq!(broken(&db.store).await, rules, "after {corruption}");

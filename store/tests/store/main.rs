@@ -12,4 +12,5 @@ mod lists;
 mod messages;
 mod money;
 mod payment_methods;
+mod people;
 mod races;

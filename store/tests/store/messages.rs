@@ -6,7 +6,8 @@ use bellhop_domain::{
     view::BookingView,
 };
 use bellhop_store::{
-    DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, Store, shard, testing::TestDb,
+    Audience, DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, Store, shard,
+    testing::TestDb,
 };
 use jiff::Timestamp;
 
@@ -219,7 +220,8 @@ async fn a_customers_messages_are_listed_newest_first() {
         let kim = "cus_kim".parse().unwrap();
         let (mut all, mut cursor) = (vec![], None);
         loop {
-            let page = store.messages_of_customer(&kim, cursor.as_ref(), 4).await.unwrap();
+            let page =
+                store.messages_to(Audience::Customer, &kim, cursor.as_ref(), 4).await.unwrap();
             all.extend(page.items);
             cursor = page.next;
             if cursor.is_none() {
@@ -228,7 +230,10 @@ async fn a_customers_messages_are_listed_newest_first() {
         }
         assert_eq!(all.len(), 6);
         assert!(all.is_sorted_by(|a, b| (b.created_at, &b.id) < (a.created_at, &a.id)));
-        assert_eq!(store.messages_of_customer(&lee, None, 9).await.unwrap().items.len(), 2);
+        assert_eq!(
+            store.messages_to(Audience::Customer, &lee, None, 9).await.unwrap().items.len(),
+            2
+        );
     })
     .await;
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::fixture::*;
 
 /// Runs all at once, retrying what fails for a passing reason, as every caller does.
-async fn all<T, F>(store: &Store, count: u32, act: impl Fn(Store, u32) -> F) -> Vec<T>
+pub(crate) async fn all<T, F>(store: &Store, count: u32, act: impl Fn(Store, u32) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -36,6 +36,7 @@ macro_rules! retried {
         }
     };
 }
+pub(crate) use retried;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_hundred_bookings_at_once_exactly_as_many_are_held_as_there_are_places() {

@@ -5,6 +5,9 @@ mod api;
 mod call_taxi;
 mod common;
 mod sixth;
+mod designated_driver;
+mod home_cleaning;
+mod staff;
 mod world;
 
 /// The program under test.

@@ -52,7 +52,9 @@ pub(crate) async fn bellhop() -> anyhow::Result<(Access, People)> {
 /// The service that ships, and variants of it that go where it goes only after half an hour.
 pub(crate) fn services() -> Vec<(&'static str, String)> {
     let hasty = variant("hasty-taxi", &[("deadline = \"30m\"", "deadline = \"700ms\"")]);
-    vec![("call-taxi.toml", CALL_TAXI.to_owned()), ("hasty-taxi.toml", hasty)]
+    let mut services = vec![("call-taxi.toml", CALL_TAXI.to_owned()), ("hasty-taxi.toml", hasty)];
+    services.extend(crate::staff::services());
+    services
 }
 
 /// The service that ships under another id, with other words in some places.

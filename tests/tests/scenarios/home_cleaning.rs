@@ -1,0 +1,3 @@
+//! The home cleaning: charged at once, and dispatched to a cleaner.
+
+mod dispatch;
