@@ -3,6 +3,7 @@
 
 mod acts;
 mod connections;
+mod exhibitions;
 mod feed;
 mod fixture;
 mod invariants;

@@ -4,6 +4,7 @@
 mod api;
 mod call_taxi;
 mod common;
+mod exhibition;
 mod world;
 
 /// The program under test.
