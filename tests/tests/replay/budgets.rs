@@ -63,6 +63,9 @@ fn budget(course: Course) -> &'static [(&'static str, usize)] {
             ("riding", 54),
             ("completed", 63),
         ],
+        Course::VisitCompleted => &[("confirmed", 0), ("completed", 0)],
+        Course::VisitCancelled => &[("confirmed", 0), ("cancelled", 0)],
+        Course::VisitQueues => &[("confirmed", 0), ("completed", 0)],
     }
 }
 
@@ -131,7 +134,7 @@ fn the_table_keeps_what_the_design_promises() {
     let inline = Course::ALL.iter().filter(|it| !matches!(it.setting(), Setting::Inline(_)));
     for course in inline.filter(|it| **it != Course::PaymentLate) {
         let (status, events) = budget(*course)[0];
-        let is_answer = matches!(status, "awaiting_approval" | "rejected");
+        let is_answer = matches!(status, "awaiting_approval" | "rejected" | "confirmed");
         assert!(!is_answer || events <= UNTIL_ANSWERED, "{course:?}");
     }
     assert!(events(Course::Completed, "confirmed") <= UNTIL_CONFIRMED);
