@@ -55,7 +55,9 @@ async fn what_cannot_be_booked_is_refused_before_anything_is_started() {
 async fn a_booking_that_finds_it_closed_after_all_hears_the_same() {
     let world = opened().await;
     world.temporal.next_start(OnStart::Reject("not_offered"));
-    let refused = world.post("/v1/bookings", "dev-customer", "a", visit()).await;
+    let mut paid = visit();
+    paid["payment"] = json!({"token": "tok_ok"});
+    let refused = world.post("/v1/bookings", "dev-customer", "a", paid).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "not_offered"), "{refused:?}");
 }
 

@@ -37,7 +37,7 @@ fn budget(course: Course) -> &'static [(&'static str, usize)] {
         }
         Course::CancelledInTemporal => &[("awaiting_approval", 8), ("cancelled", 19)],
         Course::Declined => &[("awaiting_approval", 8), ("rejected", 20)],
-        Course::SoldOut => &[("rejected", 9)],
+        Course::SoldOut => &[("rejected", 8)],
         Course::PaymentDeclined => &[("rejected", 11)],
         Course::PaymentLate => &[
             ("awaiting_approval", 19),
@@ -63,9 +63,9 @@ fn budget(course: Course) -> &'static [(&'static str, usize)] {
             ("riding", 54),
             ("completed", 63),
         ],
-        Course::VisitCompleted => &[("confirmed", 0), ("completed", 0)],
-        Course::VisitCancelled => &[("confirmed", 0), ("cancelled", 0)],
-        Course::VisitQueues => &[("confirmed", 0), ("completed", 0)],
+        Course::VisitCompleted => &[("confirmed", 6), ("completed", 15)],
+        Course::VisitCancelled => &[("confirmed", 8), ("cancelled", 19)],
+        Course::VisitQueues => &[("confirmed", 25), ("completed", 34)],
     }
 }
 
