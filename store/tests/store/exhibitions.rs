@@ -224,7 +224,7 @@ async fn what_is_withdrawn_is_closed_for_good_and_withdrawn_once() {
         assert!(matches!(put_again, Err(StoreError::PoolFixed(_))), "{put_again:?}");
         let row = pool(store, "exh").await;
         assert_eq!((row.pool.open, row.withdrawn_at), (false, Some(at(10))));
-        assert_eq!(store.running_operations(9).await.unwrap(), [first.id.clone()]);
+        assert_eq!(store.running_operations(9).await.unwrap(), std::slice::from_ref(&first.id));
 
         // Nobody has booked it: there is nothing to do.
         let empty = store.withdraw_pool(&withdrawal("e", "other"), at(14)).await.unwrap().unwrap();
