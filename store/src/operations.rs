@@ -222,7 +222,7 @@ impl Store {
         execute!(
             tx,
             "UPDATE operations SET done = $1, state = $2, changed_at = $3
-             WHERE id = $4 AND state = 'running'",
+             WHERE id = $4 AND state = 'running' AND (done <> $1 OR state <> $2)",
             i64::from(operation.total.saturating_sub(remaining)),
             if remaining == 0 { "done" } else { "running" },
             Instant::from(now),

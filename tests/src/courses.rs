@@ -3,6 +3,7 @@
 
 mod play;
 
+use anyhow::ensure;
 use bellhop_store::SHARDS;
 use bellhop_workflows::messages::workflow_id;
 use serde_json::json;
@@ -11,7 +12,7 @@ use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1
 
 use self::play::Play;
 use crate::{
-    desk::a_taxi,
+    desk::{a_taxi, a_visit},
     history,
     stack::{Options, Stack, eventually},
 };
@@ -47,6 +48,12 @@ pub enum Course {
     PaymentsQueue,
     /// Through every stage, with every act on its family's queue.
     Queues,
+    /// A visit to an exhibition: confirmed by itself, and admitted.
+    VisitCompleted,
+    /// A visit that was paid up front, cancelled by its customer once its entry was confirmed.
+    VisitCancelled,
+    /// A visit that was paid up front, with every act on its family's queue.
+    VisitQueues,
 }
 
 /// What a course needs to be different from `bellhop dev`.
@@ -121,6 +128,9 @@ impl Course {
         Self::CancelledAwaitingPayment,
         Self::PaymentsQueue,
         Self::Queues,
+        Self::VisitCompleted,
+        Self::VisitCancelled,
+        Self::VisitQueues,
     ];
 
     /// Its name, as its saved history is called.
@@ -140,6 +150,9 @@ impl Course {
             Self::CancelledAwaitingPayment => "cancelled_awaiting_payment",
             Self::PaymentsQueue => "payments_queue",
             Self::Queues => "queues",
+            Self::VisitCompleted => "visit_completed",
+            Self::VisitCancelled => "visit_cancelled",
+            Self::VisitQueues => "visit_queues",
         }
     }
 
@@ -149,7 +162,7 @@ impl Course {
             Self::Lapsed => Setting::ShortApproval,
             Self::Expired | Self::CancelledAwaitingPayment => Setting::ShortHold,
             Self::PaymentsQueue => Setting::Inline("dispatch"),
-            Self::Queues => Setting::Inline(""),
+            Self::Queues | Self::VisitQueues => Setting::Inline(""),
             _ => Setting::Plain,
         }
     }
@@ -186,6 +199,21 @@ impl Course {
                 play.book(a_taxi("tok_ok")).await?;
                 play.command("dev-manager", "/approvals/{id}/decline", json!({})).await?;
             }
+            Self::VisitCompleted => {
+                play.book(a_visit(None)).await?;
+                play.until_entry_is_confirmed().await?;
+                play.advance("completed").await?;
+            }
+            Self::VisitCancelled => {
+                play.book(a_visit(Some("tok_ok"))).await?;
+                play.until_entry_is_confirmed().await?;
+                play.cancel("dev-customer").await?;
+            }
+            Self::VisitQueues => {
+                play.book(a_visit(Some("tok_ok"))).await?;
+                play.until_entry_is_confirmed().await?;
+                play.advance("completed").await?;
+            }
             Self::SoldOut => play.book(play.a_taxi_of_none().await?).await?,
             Self::PaymentDeclined => play.book(a_taxi("tok_declined")).await?,
             Self::Lapsed => play.book(a_taxi("tok_ok")).await?,
@@ -220,6 +248,36 @@ pub async fn messages(client: &Client) -> anyhow::Result<Vec<HistoryEvent>> {
             }
         }
         Ok(None)
+    })
+    .await
+}
+
+/// The history of the withdrawal of an exhibition that some have booked.
+///
+/// # Errors
+/// It is not withdrawn.
+pub async fn withdrawal(stack: &Stack, client: &Client) -> anyhow::Result<Vec<HistoryEvent>> {
+    let (manager, customer) = (stack.desk("dev-manager"), stack.desk("dev-customer"));
+    let exhibition = json!({
+        "company": "com_mapo", "title": "withdrawn", "hall": "small", "capacity": 5,
+        "starts_at": "2030-12-24T18:00:00+09:00", "price": {"minor": 0, "currency": "KRW"},
+    });
+    let path = "/exhibitions/exh_withdrawn";
+    let put = manager.put(path, exhibition).await?;
+    ensure!(put.status < 300, "the exhibition is registered: {put:?}");
+    let mut visit = a_visit(None);
+    visit["exhibition_id"] = json!("exh_withdrawn");
+    for _ in 0..3 {
+        let booked = customer.book(visit.clone()).await?;
+        ensure!(booked.status == 201, "it is booked: {booked:?}");
+    }
+    let begun = manager.post(&format!("{path}/withdraw"), json!({})).await?;
+    ensure!(begun.status == 202, "it is withdrawn: {begun:?}");
+    let workflow = bellhop_workflows::withdrawal::workflow_id(&begun.id()?.parse()?);
+    eventually("the withdrawal is done", async || {
+        let found = history::of(client, &workflow).await?;
+        let last = found.last().map(|event| event.event_type());
+        Ok((last == Some(EventType::WorkflowExecutionCompleted)).then_some(found))
     })
     .await
 }

@@ -92,6 +92,20 @@ pub fn a_driver(gearbox: &str) -> Value {
     })
 }
 
+/// A request for a place at the exhibition of the seed, paid with `token` or at the museum.
+pub fn a_visit(token: Option<&str>) -> Value {
+    let mut visit = json!({
+        "service": "exhibition",
+        "customer": {"name": "Kim", "phone": "010-1234-5678"},
+        "exhibition_id": bellhop_workers::seed::EXHIBITION,
+        "quantity": 1,
+    });
+    if let Some(token) = token {
+        visit["payment"] = json!({ "token": token });
+    }
+    visit
+}
+
 /// The id of the booking that `dev-customer` makes with `key`.
 pub fn booking_id(key: &str) -> anyhow::Result<String> {
     let customer: SubjectId = "cus_kim".parse()?;

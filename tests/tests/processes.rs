@@ -156,3 +156,44 @@ async fn a_worker_with_other_families_refuses_to_start() -> anyhow::Result<()> {
     assert_eq!(cluster.ended("other").await?, Some(1));
     Ok(())
 }
+
+/// exhibition 10: the bookings of what is withdrawn are cancelled by whichever processes there are: a
+/// worker writes the commands down, and the APIs give them.
+#[tokio::test]
+async fn a_withdrawal_goes_through_separate_processes() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start_all(PROGRAM).await?;
+    cluster.api("other-api").await?;
+    let (customer, manager) =
+        (cluster.desk("api", "dev-customer")?, cluster.desk("api", "dev-manager")?);
+    let exhibition = json!({
+        "company": "com_mapo", "title": "one", "hall": "small", "capacity": 20,
+        "starts_at": "2099-01-01T10:00:00+09:00", "price": {"minor": 12_000, "currency": "KRW"},
+    });
+    assert_eq!(manager.put("/exhibitions/exh_one", exhibition).await?.status, 201);
+    let visit = json!({
+        "service": "exhibition", "exhibition_id": "exh_one", "quantity": 1,
+        "customer": {"name": "Kim", "phone": "010-1234-5678"}, "payment": {"token": "tok_ok"},
+    });
+    let booked = (0..20).map(|_| customer.book(visit.clone()));
+    let booked = futures::future::try_join_all(booked).await?;
+    assert!(booked.iter().all(|it| it.status == 201), "{booked:?}");
+    let begun = manager.post("/exhibitions/exh_one/withdraw", json!({})).await?;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    // Whoever began it may go.
+    assert_eq!(cluster.terminate("api").await?, Some(0));
+    let manager = cluster.desk("other-api", "dev-manager")?;
+    let path = format!("/operations/{}", begun.id()?);
+    let done = eventually("the withdrawal is done", async || {
+        let operation = manager.get(&path).await?.body;
+        Ok((operation["state"] == "done").then_some(operation))
+    });
+    assert_eq!(done.await?["done"], 20);
+    for booking in &booked {
+        let booking = manager.booking(&booking.id()?).await?;
+        assert_eq!(
+            (&booking["status"], &booking["payment"]["refunded"]),
+            (&json!("cancelled"), &json!(12_000))
+        );
+    }
+    cluster.assert_invariants("other-api").await
+}

@@ -1,17 +1,22 @@
 //! Acts on our own database: each method is the store's, and a repeat answers the first outcome.
 
-use bellhop_activities::{BookingActivities, DispatchActivities};
+use bellhop_activities::{BookingActivities, DispatchActivities, OperationActivities};
 use bellhop_domain::{
     act::{
-        Assign, Assigned, Claim, Claimed, Expire, Expiry, Firm, Firmed, Open, Opened, Release,
-        Released,
+        Assign, Assigned, Claim, Claimed, Confirm, Confirmed, Expire, Expiry, Firm, Firmed, Open,
+        Opened, Release, Released,
     },
-    id::BookingId,
+    event::{Actor, Role},
+    id::{BookingId, OperationId},
     key::{ActKey, Purpose},
     service::Service,
     text::{Channel, Language},
 };
-use bellhop_store::{Staff, testing::TestDb};
+use bellhop_store::{Staff, Withdrawal, testing::TestDb};
+use bellhop_workflows::{
+    command::{Caller, Cancel, Command},
+    contract::operations::{Batch, Withdraw},
+};
 use jiff::Timestamp;
 use temporalio_sdk::testing::ActivityEnvironment;
 
@@ -53,10 +58,16 @@ async fn each_act_answers_twice_the_same() {
     assert!(matches!(assigned, Ok(Assigned::Made { .. })), "{assigned:?}");
     assert_eq!(failed(environment.run(DispatchActivities::assign, assign).await), assigned);
 
+    let confirm = Confirm { key: key(Purpose::Confirm), booking: booking.clone(), events: vec![] };
+    let issued = failed(environment.run(DispatchActivities::confirm, confirm.clone()).await);
+    assert!(matches!(issued, Ok(Confirmed::Issued { .. })), "{issued:?}");
+    assert_eq!(failed(environment.run(DispatchActivities::confirm, confirm).await), issued);
+
     let release = Release { key: key(Purpose::Release), booking: booking.clone(), served: false };
     for _ in 0..2 {
         let released = environment.run(BookingActivities::release, release.clone()).await;
-        assert_eq!(failed(released), Ok(Released { quantity: 1, ..Released::default() }));
+        let all = Released { quantity: 1, confirmation: true, ..Released::default() };
+        assert_eq!(failed(released), Ok(all));
     }
 }
 
@@ -118,4 +129,46 @@ async fn put_driver(db: &TestDb, id: &str, lat: f64) {
     db.store.put_staff(&staff, now).await.unwrap();
     assert!(db.store.set_staff_location(&staff.id, lat, 126.9236, now).await.unwrap());
     assert!(db.store.set_staff_available(&staff.id, true).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_withdrawal_tells_a_booking_once_in_the_name_of_who_withdrew() {
+    let db = TestDb::sqlite().await;
+    put_taxis(&db).await;
+    let environment = ActivityEnvironment::builder_with_default()
+        .register_activities(BookingActivities::new(db.store.clone()))
+        .register_activities(OperationActivities::new(db.store.clone()))
+        .build();
+    let booking: BookingId = "bk_1".parse().unwrap();
+    let open = a_taxi(&booking, &[Channel::Sms]);
+    failed(environment.run(BookingActivities::open, open).await).unwrap();
+    let manager = Actor::new(Role::Manager, "mgr_1");
+    let operation = OperationId::from_key(&"mgr_1".parse().unwrap(), "k");
+    let withdrawal = Withdrawal {
+        operation: operation.clone(),
+        pool: "pool_1".parse().unwrap(),
+        actor: manager.clone(),
+        fingerprint: "f".to_owned(),
+        reason: Some("the roof leaks".to_owned()),
+    };
+    db.store.withdraw_pool(&withdrawal, Timestamp::now()).await.unwrap();
+    for told in [1, 0] {
+        let withdraw = Withdraw { operation: operation.clone() };
+        let batch = environment.run(OperationActivities::withdraw_batch, withdraw).await;
+        assert_eq!(failed(batch), Ok(Batch { told, remaining: 1 }));
+    }
+    let due = db.store.take_due_commands::<Command>(Timestamp::now(), 9).await.unwrap();
+    assert_eq!(due.len(), 1, "{due:?}");
+    assert_eq!((&due[0].id, &due[0].booking), (&format!("{operation}/{booking}"), &booking));
+    let Command::Cancel(Cancel { caller: Caller { actor, command, .. }, reason, terms }) =
+        &due[0].command
+    else {
+        panic!("no cancel: {due:?}")
+    };
+    assert_eq!((actor, &command.id), (&manager, &due[0].id));
+    assert_eq!((reason.as_deref(), terms), (Some("the roof leaks"), &None));
+
+    let unknown = Withdraw { operation: "op_none".parse().unwrap() };
+    let batch = environment.run(OperationActivities::withdraw_batch, unknown).await;
+    assert_eq!(failed(batch), Ok(Batch { told: 0, remaining: 0 }), "nothing is left to do");
 }

@@ -3,6 +3,7 @@
 mod booking;
 mod commands;
 mod door;
+mod exhibitions;
 mod reading;
 mod staff;
 mod taxis;

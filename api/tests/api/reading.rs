@@ -132,7 +132,7 @@ async fn drivers_see_their_company_s_rides_without_names() {
 async fn services_are_shown_with_options_and_price_rules() {
     let world = World::new().await;
     let list = world.get("/v1/services", "dev-customer").await;
-    assert_eq!(ids(&list), ["call-taxi"]);
+    assert_eq!(ids(&list), ["call-taxi", "exhibition"]);
     let taxi = world.get("/v1/services/call-taxi", "dev-customer").await.body;
     assert_eq!(taxi["name"]["en"], "Call taxi");
     assert_eq!(taxi["options"]["grade"], json!({"required": true, "values": []}));

@@ -18,6 +18,8 @@ use crate::temporal::Temporal;
 
 pub(crate) const CALL_TAXI: &str = include_str!("../../../services/call-taxi.toml");
 
+const EXHIBITION: &str = include_str!("../../../services/exhibition.toml");
+
 pub(crate) struct World {
     pub(crate) api: Api,
     pub(crate) temporal: Temporal,
@@ -76,7 +78,8 @@ impl World {
 
     async fn of(db: TestDb, temporal: Temporal, client: Client, settings: Settings) -> Self {
         let store = db.store.clone();
-        let services = Services::parse([("call-taxi.toml", CALL_TAXI)]).expect("it ships");
+        let files = [("call-taxi.toml", CALL_TAXI), ("exhibition.toml", EXHIBITION)];
+        let services = Services::parse(files).expect("they ship");
         let settings = Settings { wait: Duration::from_secs(1), ..settings };
         let pace = Pace::default();
         let api = Api::new(store.clone(), client, services, Tokens::dev(), pace, settings);

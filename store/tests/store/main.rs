@@ -4,6 +4,7 @@
 mod acts;
 mod connections;
 mod dashboard;
+mod exhibitions;
 mod feed;
 mod fixture;
 mod invariants;

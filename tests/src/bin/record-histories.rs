@@ -39,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
         }
         if setting == Setting::Plain && named.is_empty() {
             save("messages", courses::messages(&client).await?)?;
+            save("withdrawal", courses::withdrawal(&stack, &client).await?)?;
         }
         stack.assert_invariants().await?;
     }

@@ -90,6 +90,17 @@ impl<'a> Play<'a> {
         .await
     }
 
+    /// Waits until the visitor's confirmation of entry has followed, and notes how it stands.
+    pub(super) async fn until_entry_is_confirmed(&mut self) -> anyhow::Result<()> {
+        eventually(&format!("a confirmation of entry for {}", self.id), async || {
+            let booking = self.customer.booking(&self.id).await?;
+            Ok((booking["confirmation"]["status"] == "issued").then_some(()))
+        })
+        .await?;
+        self.marks.pop(); // it was on its way then
+        self.mark().await
+    }
+
     pub(super) async fn approve(&mut self) -> anyhow::Result<()> {
         self.command("dev-manager", "/approvals/{id}/approve", json!({})).await
     }

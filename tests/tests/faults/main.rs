@@ -16,6 +16,7 @@ mod refused;
 mod sweep;
 mod tokens;
 mod users;
+mod withdrawal;
 mod world;
 
 /// Bellhop, as the tests run it.

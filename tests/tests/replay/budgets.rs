@@ -37,7 +37,7 @@ fn budget(course: Course) -> &'static [(&'static str, usize)] {
         }
         Course::CancelledInTemporal => &[("awaiting_approval", 8), ("cancelled", 19)],
         Course::Declined => &[("awaiting_approval", 8), ("rejected", 20)],
-        Course::SoldOut => &[("rejected", 9)],
+        Course::SoldOut => &[("rejected", 8)],
         Course::PaymentDeclined => &[("rejected", 11)],
         Course::PaymentLate => &[
             ("awaiting_approval", 19),
@@ -63,6 +63,9 @@ fn budget(course: Course) -> &'static [(&'static str, usize)] {
             ("riding", 54),
             ("completed", 63),
         ],
+        Course::VisitCompleted => &[("confirmed", 6), ("completed", 15)],
+        Course::VisitCancelled => &[("confirmed", 8), ("cancelled", 19)],
+        Course::VisitQueues => &[("confirmed", 25), ("completed", 34)],
     }
 }
 
@@ -131,7 +134,7 @@ fn the_table_keeps_what_the_design_promises() {
     let inline = Course::ALL.iter().filter(|it| !matches!(it.setting(), Setting::Inline(_)));
     for course in inline.filter(|it| **it != Course::PaymentLate) {
         let (status, events) = budget(*course)[0];
-        let is_answer = matches!(status, "awaiting_approval" | "rejected");
+        let is_answer = matches!(status, "awaiting_approval" | "rejected" | "confirmed");
         assert!(!is_answer || events <= UNTIL_ANSWERED, "{course:?}");
     }
     assert!(events(Course::Completed, "confirmed") <= UNTIL_CONFIRMED);

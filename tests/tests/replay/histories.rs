@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use bellhop_tests::courses::Course;
-use bellhop_workflows::{booking::Booking, messages::Messages};
+use bellhop_workflows::{booking::Booking, messages::Messages, withdrawal::Withdrawal};
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::history::v1::{
     History, HistoryEvent, history_event::Attributes,
@@ -37,6 +37,7 @@ async fn replay(events: Vec<HistoryEvent>) -> Result<(), WorkflowReplayError> {
     let options = WorkflowReplayerOptions::new();
     let options = options.register_workflow::<Booking>().expect("registered once");
     let options = options.register_workflow::<Messages>().expect("registered once");
+    let options = options.register_workflow::<Withdrawal>().expect("registered once");
     WorkflowReplayer::new(options.build())?.replay_workflow(History { events }.into()).await
 }
 

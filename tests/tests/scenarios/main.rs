@@ -8,6 +8,7 @@ mod sixth;
 mod designated_driver;
 mod home_cleaning;
 mod staff;
+mod exhibition;
 mod world;
 
 /// The program under test.

@@ -14,6 +14,9 @@ use crate::PROGRAM;
 /// The service that ships.
 pub(crate) const CALL_TAXI: &str = include_str!("../../../services/call-taxi.toml");
 
+/// Another service that ships.
+const EXHIBITION: &str = include_str!("../../../services/exhibition.toml");
+
 /// The company whose manager is `dev-manager` and that has no taxis but those of the tests.
 pub(crate) const OURS: &str = "com_hangang";
 
@@ -52,7 +55,15 @@ pub(crate) async fn bellhop() -> anyhow::Result<(Access, People)> {
 /// The service that ships, and variants of it that go where it goes only after half an hour.
 pub(crate) fn services() -> Vec<(&'static str, String)> {
     let hasty = variant("hasty-taxi", &[("deadline = \"30m\"", "deadline = \"700ms\"")]);
-    let mut services = vec![("call-taxi.toml", CALL_TAXI.to_owned()), ("hasty-taxi.toml", hasty)];
+    let hasty_exhibition = EXHIBITION
+        .replace("id = \"exhibition\"", "id = \"hasty-exhibition\"")
+        .replace("expires_after = \"15m\"", "expires_after = \"1s\"");
+    let mut services = vec![
+        ("call-taxi.toml", CALL_TAXI.to_owned()),
+        ("hasty-taxi.toml", hasty),
+        ("exhibition.toml", EXHIBITION.to_owned()),
+        ("hasty-exhibition.toml", hasty_exhibition),
+    ];
     services.extend(crate::staff::services());
     services
 }
