@@ -3,7 +3,9 @@
 
 mod api;
 mod call_taxi;
+mod coffee;
 mod common;
+mod home_cleaning;
 mod world;
 
 /// The program under test.
