@@ -192,7 +192,8 @@ pub(crate) struct Offer {
 /// The open pools that a plan can hold from at `now`, the cheapest first.
 pub(crate) async fn offers(tx: &mut Tx, plan: &Plan, now: Timestamp) -> Result<Vec<Offer>> {
     let currency = plan.service.currency();
-    let rows: Vec<(Word<PoolId>, Word<CompanyId>, i64, Option<Instant>)> = query!(
+    type Row = (Word<PoolId>, Word<CompanyId>, i64, Option<Instant>);
+    let rows: Vec<Row> = query!(
         fetch_all,
         tx,
         "SELECT id, company, price, starts_at FROM pools
@@ -209,8 +210,7 @@ pub(crate) async fn offers(tx: &mut Tx, plan: &Plan, now: Timestamp) -> Result<V
         plan.company().as_ref().map(CompanyId::as_str),
         Instant::from(now),
     )?;
-    let offer = |(pool, company, minor, starts_at): (Word<PoolId>, Word<CompanyId>, i64, _)| {
-        let starts_at: Option<Instant> = starts_at;
+    let offer = |(pool, company, minor, starts_at): Row| {
         let starts_at = starts_at.map(Instant::timestamp);
         let price = Money { minor, currency };
         Offer { pool: pool.0, company: company.0, price, starts_at }

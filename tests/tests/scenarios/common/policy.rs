@@ -63,7 +63,7 @@ async fn policy_who_does_not_come_pays_their_share() -> anyhow::Result<()> {
     let paid = &payments(&bellhop, &late).await?[0];
     assert_eq!((&paid["captured"], &paid["refunded"]), (&json!(9_800), &json!(2_940)));
     told(&bellhop, &late, &["awaiting_approval", "dispatching", "confirmed", "no_show"]).await?;
-    advance(&people.driver, &late, "no_show").await?.assert_problem(409, "not_allowed");
+    advance(&people.manager, &late, "no_show").await?.assert_problem(409, "not_allowed");
     cancel(&people.kim, &late).await?.assert_problem(409, "not_allowed");
     Ok(())
 }
