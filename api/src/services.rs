@@ -217,7 +217,7 @@ impl NewPayment {
         if self.method_id.is_some() && (self.store || self.kind.is_some()) {
             wrong("/payment/method_id", "is stored already, and has its kind");
         }
-        if self.store && self.kind.is_none() {
+        if self.store && self.method_id.is_none() && self.kind.is_none() {
             wrong("/payment/kind", "name the kind of what is stored: credit");
         }
         found

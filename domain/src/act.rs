@@ -3,6 +3,8 @@
 //! Every act may run twice, in a changed world. Its outcome is stored under its key with its
 //! effect, refusals included, and a repeat answers that outcome.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -265,7 +267,7 @@ pub struct Appended {
 }
 
 /// Charges or reserves the price of a booking.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pay {
     /// The key of the act, and the provider's idempotency key.
     pub key: ActKey,
@@ -279,6 +281,16 @@ pub struct Pay {
     pub capture: bool,
     /// Until when a call may be made inline; see `Pace::inline_budget`.
     pub inline_until: Option<Timestamp>,
+}
+
+impl fmt::Debug for Pay {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, amount, capture, .. } = self;
+        let mut pay = f.debug_struct("Pay");
+        pay.field("key", key).field("amount", amount).field("capture", capture);
+        pay.finish_non_exhaustive()
+    }
 }
 
 /// How paying went.

@@ -1,6 +1,6 @@
 //! The plan of one booking: the service as it was when the booking was made, and what was asked for.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ pub struct Request {
 }
 
 /// What a booking is paid with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Means {
     /// A token of the payment provider, never a card number.
     pub token: String,
@@ -65,6 +65,16 @@ pub struct Means {
     /// Whether the method is stored once it has paid (home-cleaning 1).
     #[serde(default)]
     pub store: bool,
+}
+
+impl fmt::Debug for Means {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, method, store, token: _ } = self;
+        let mut means = f.debug_struct("Means");
+        means.field("kind", kind).field("method", method).field("store", store);
+        means.finish_non_exhaustive()
+    }
 }
 
 /// Who books.

@@ -127,6 +127,11 @@ impl Desk {
         self.send(self.request(reqwest::Method::PUT, path).json(&body)).await
     }
 
+    /// Deletes a path below `/v1`.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(self.request(reqwest::Method::DELETE, path)).await
+    }
+
     /// Posts to a path below `/v1`, under a new key.
     pub async fn post(&self, path: &str, body: Value) -> anyhow::Result<Answer> {
         self.post_as(path, &new_key(), body).await

@@ -149,6 +149,31 @@ impl Stack {
         Ok(())
     }
 
+    /// Which of its files have one of these texts: its databases, the engine's, and its log.
+    pub fn mentions(&self, texts: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+        let (mut found, mut folders) = (vec![], vec![self.folder.path().to_owned()]);
+        let mut files: Vec<_> = self.options.log.iter().cloned().collect();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file() {
+                    files.push(entry.path());
+                }
+            }
+        }
+        for file in files {
+            let bytes = std::fs::read(&file)?;
+            let has = |text: &&str| bytes.windows(text.len()).any(|it| it == text.as_bytes());
+            if texts.iter().any(has) {
+                found.push(file);
+            }
+        }
+        Ok(found)
+    }
+
     /// Starts Bellhop again on the data it left behind.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         ensure!(self.options.keep_data, "this stack's data are thrown away");

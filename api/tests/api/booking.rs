@@ -72,12 +72,14 @@ async fn refusals_have_their_codes_and_repeat_themselves() {
         ("payment_declined", 402, "payment_declined"),
         ("sold_out", 409, "sold_out"),
         ("not_offered", 422, "not_offered"),
+        ("payment_unavailable", 503, "payment_unavailable"),
         ("odd", 409, "odd"),
     ];
     for (rejected, status, code) in cases {
         world.temporal.next_start(OnStart::Reject(rejected));
         let first = world.book(rejected).await;
         assert_eq!((first.status.as_u16(), first.code()), (status, code), "{first:?}");
+        assert_eq!(first.header("retry-after").is_some(), status == 503, "{first:?}");
         let again = world.book(rejected).await;
         assert_eq!((again.status, again.id()), (first.status, first.id()));
         assert!(!first.is_replay() && again.is_replay());

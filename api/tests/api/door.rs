@@ -88,6 +88,12 @@ async fn card_numbers_are_refused_before_anything_is_read() {
     let response = world.post("/v1/bookings", "dev-customer", "k", body).await;
     assert_eq!((response.status.as_u16(), response.code()), (422, "card_number_refused"));
     assert!(!response.body.to_string().contains("4111"));
+    let response =
+        world.post("/v1/bookings", "dev-customer", "4111-1111-1111-1111", a_taxi()).await;
+    assert_eq!((response.status.as_u16(), response.code()), (422, "card_number_refused"));
+    let response = world.get("/v1/bookings/4111111111111111", "dev-customer").await;
+    assert_eq!((response.status.as_u16(), response.code()), (422, "card_number_refused"));
+    assert!(world.temporal.calls().is_empty());
 }
 
 #[tokio::test]

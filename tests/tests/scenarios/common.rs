@@ -3,5 +3,6 @@
 mod breaker;
 mod correlation;
 mod isolation;
+mod policy;
 mod record;
 mod saga;

@@ -3,12 +3,13 @@
 
 mod api;
 mod call_taxi;
+mod coffee;
 mod common;
-mod sixth;
 mod designated_driver;
-mod home_cleaning;
-mod staff;
 mod exhibition;
+mod home_cleaning;
+mod sixth;
+mod staff;
 mod world;
 
 /// The program under test.

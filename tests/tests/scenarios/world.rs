@@ -1,4 +1,4 @@
-//! What the tests share: one running Bellhop, and taxis that no other test counts.
+//! What the tests share: one running Bellhop, and taxis and products that no other test counts.
 
 use anyhow::ensure;
 use bellhop_tests::{
@@ -11,8 +11,10 @@ use tokio::sync::OnceCell;
 
 use crate::PROGRAM;
 
-/// The service that ships.
+/// The services that ship.
 pub(crate) const CALL_TAXI: &str = include_str!("../../../services/call-taxi.toml");
+pub(crate) const COFFEE: &str = include_str!("../../../services/coffee.toml");
+pub(crate) const HOME_CLEANING: &str = include_str!("../../../services/home-cleaning.toml");
 
 /// Another service that ships.
 const EXHIBITION: &str = include_str!("../../../services/exhibition.toml");
@@ -52,27 +54,75 @@ pub(crate) async fn bellhop() -> anyhow::Result<(Access, People)> {
     Ok((bellhop, people))
 }
 
-/// The service that ships, and variants of it that go where it goes only after half an hour.
+/// The services that ship, and variants of them that go where those go only after half an hour.
 pub(crate) fn services() -> Vec<(&'static str, String)> {
     let hasty = variant("hasty-taxi", &[("deadline = \"30m\"", "deadline = \"700ms\"")]);
-    let hasty_exhibition = EXHIBITION
-        .replace("id = \"exhibition\"", "id = \"hasty-exhibition\"")
-        .replace("expires_after = \"15m\"", "expires_after = \"1s\"");
+    let hasty_exhibition = changed(
+        EXHIBITION,
+        &[
+            ("id = \"exhibition\"", "id = \"hasty-exhibition\""),
+            ("expires_after = \"15m\"", "expires_after = \"1s\""),
+        ],
+    );
     let mut services = vec![
         ("call-taxi.toml", CALL_TAXI.to_owned()),
-        ("hasty-taxi.toml", hasty),
+        ("coffee.toml", COFFEE.to_owned()),
+        ("home-cleaning.toml", HOME_CLEANING.to_owned()),
         ("exhibition.toml", EXHIBITION.to_owned()),
+        ("hasty-taxi.toml", hasty),
         ("hasty-exhibition.toml", hasty_exhibition),
+        ("lenient-taxi.toml", lenient_taxi()),
+        ("missed-taxi.toml", missed_taxi()),
+        ("costly-taxi.toml", costly_taxi()),
+        ("missed-coffee.toml", missed_coffee()),
     ];
     services.extend(crate::staff::services());
     services
 }
 
-/// The service that ships under another id, with other words in some places.
+/// A taxi that is confirmed where its manager is silent.
+fn lenient_taxi() -> String {
+    let lapse = "deadline = \"700ms\"\nwhen_lapsed = \"approve\"";
+    variant("lenient-taxi", &[("deadline = \"30m\"", lapse)])
+}
+
+/// A taxi that waits for a minute, and gives 30 % back to who does not come.
+fn missed_taxi() -> String {
+    let missed = "[fulfilment]\nno_show = { after = \"1m\", refund_percent = 30 }\n";
+    variant("missed-taxi", &[("[fulfilment]\n", missed)])
+}
+
+/// A taxi that is booked an hour to two days ahead, and whose cancellation costs a fee.
+fn costly_taxi() -> String {
+    variant(
+        "costly-taxi",
+        &[
+            ("[request]\n", "[request]\ncut_off = \"1h\"\nhorizon = \"48h\"\n"),
+            ("refund_percent = 100\n", "refund_percent = 100\nfee = 1000\n"),
+            ("refund_percent = 50\n", "refund_percent = 50\nfee = 1000\n"),
+        ],
+    )
+}
+
+/// A coffee that waits for a minute.
+fn missed_coffee() -> String {
+    let changes = [
+        ("id = \"coffee\"", "id = \"missed-coffee\""),
+        ("after = \"1h\"", "after = \"1m\", refund_percent = 100"),
+    ];
+    changed(COFFEE, &changes)
+}
+
+/// The call taxi under another id, with other words in some places.
 pub(crate) fn variant(id: &str, changes: &[(&str, &str)]) -> String {
     let id = format!("id = \"{id}\"");
-    let changes = [("id = \"call-taxi\"", id.as_str())].into_iter().chain(changes.iter().copied());
-    changes.fold(CALL_TAXI.to_owned(), |text, (from, to)| {
+    let id = [("id = \"call-taxi\"", id.as_str())];
+    changed(CALL_TAXI, &[&id, changes].concat())
+}
+
+/// A service file with other words in some places.
+pub(crate) fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
         assert_eq!(text.matches(from).count(), 1, "{from} is there once");
         text.replace(from, to)
     })
@@ -178,6 +228,88 @@ impl Fleet {
         })
         .await
     }
+}
+
+/// A company's product that is only this test's.
+pub(crate) struct Shelf {
+    operator: Desk,
+    pub(crate) id: String,
+    pub(crate) product: String,
+}
+
+impl Shelf {
+    /// Puts so many cups at 4,500 won on the shelf of the company whose manager is `dev-manager`.
+    pub(crate) async fn with(bellhop: &Access, stock: u32) -> anyhow::Result<Self> {
+        let (operator, id) = (bellhop.desk("dev-operator"), format!("product-{}", new_key()));
+        let shelf = Self { operator, id, product: new_key() };
+        let put = shelf.put(&shelf.operator, shelf.offer(stock)).await?;
+        ensure!(put.status == 201, "the product is registered: {put:?}");
+        Ok(shelf)
+    }
+
+    /// What the company says of its product.
+    pub(crate) fn offer(&self, stock: u32) -> Value {
+        json!({
+            "company": OURS,
+            "product": self.product,
+            "name": "아메리카노",
+            "price": {"minor": 4_500, "currency": "KRW"},
+            "stock": stock,
+        })
+    }
+
+    /// Registers the product anew, as somebody.
+    pub(crate) async fn put(&self, desk: &Desk, offer: Value) -> anyhow::Result<Answer> {
+        desk.put(&format!("/products/{}", self.id), offer).await
+    }
+
+    /// An order of so many, paid at the counter.
+    pub(crate) fn order(&self, quantity: u32) -> Value {
+        json!({
+            "service": "coffee",
+            "customer": {"name": "Kim", "phone": "010-1234-5678"},
+            "options": {"product": self.product},
+            "quantity": quantity,
+        })
+    }
+
+    /// The same, paid up front.
+    pub(crate) fn paid_order(&self, quantity: u32) -> Value {
+        let mut order = self.order(quantity);
+        order["payment"] = json!({"token": "tok_ok"});
+        order
+    }
+
+    /// How many are on the shelf, and how many of them no order waits for.
+    pub(crate) async fn stock(&self) -> anyhow::Result<(i64, i64)> {
+        let product = self.operator.get(&format!("/products/{}", self.id)).await?.body;
+        let count = |name: &str| product[name].as_i64().unwrap_or(-1);
+        Ok((count("stock"), count("available")))
+    }
+
+    /// Waits until so many are there and available.
+    pub(crate) async fn until_stock(&self, wanted: (i64, i64)) -> anyhow::Result<()> {
+        eventually(&format!("a stock of {wanted:?}"), async || {
+            Ok((self.stock().await? == wanted).then_some(()))
+        })
+        .await
+    }
+}
+
+/// A cleaning where no cleaner is near, so that none is found while a test looks.
+pub(crate) fn a_cleaning(payment: Value) -> Value {
+    json!({
+        "service": "home-cleaning",
+        "customer": {"name": "Kim", "phone": "010-1234-5678"},
+        "place": {"address": "제주시 첨단로 242", "lat": 33.4507, "lon": 126.5707},
+        "payment": payment,
+    })
+}
+
+/// What is wrong with a request, by where it is.
+pub(crate) fn pointers(answer: &Answer) -> Vec<&str> {
+    let violations = answer.body["violations"].as_array().map_or(&[][..], Vec::as_slice);
+    words(violations, "pointer")
 }
 
 /// Books what has to be accepted, and answers the booking's id.
