@@ -40,9 +40,11 @@ pub(crate) fn is_in_head(parts: &Parts) -> bool {
 pub(crate) fn has_card_number(body: &Value) -> bool {
     match body {
         Value::String(text) => is_in(text),
-        // What has a fraction is a measure: a place to the last digit is no card.
-        Value::Number(number) if number.as_f64().is_some_and(|it| it.fract() != 0.0) => false,
-        Value::Number(number) => is_in(&number.to_string()),
+        // The digits of a fraction are a place on the map.
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(number) => is_in(&format!("{:.0}", number.trunc())),
+            None => is_in(&number.to_string()),
+        },
         Value::Array(items) => items.iter().any(has_card_number),
         Value::Object(members) => members.iter().any(|(name, value)| {
             // A phone number with its country code has up to 15 digits.
@@ -150,7 +152,7 @@ mod tests {
             json!(["x", {"note": "card378282246310005"}]),
             json!({"4111111111111111": 1}),
             json!({"number": 4_111_111_111_111_111_u64}),
-            json!({"number": 4_111_111_111_111_111.0}),
+            json!({"number": 4_111_111_111_111_111.0_f64}),
             json!({"phone": "4111111111111111"}),
             json!("4111 1111 1111 1111 12/27"),
             json!("Kim 3782-822463-10005 010-1234-5678"),

@@ -6,7 +6,6 @@ use bellhop_domain::{
     event::Event,
     key::Purpose,
     service::Dispatch,
-    status::Status,
 };
 
 use crate::{
@@ -62,7 +61,7 @@ async fn release(booking: &Saga, served: bool) {
         booking.publish(Fact::new(Event::HoldUsed { quantity: used }));
     }
     let is_assigned = booking.record(|record| record.view.assignment.is_some());
-    if booking.status() != Status::Completed && (subject.is_some() || is_assigned) {
+    if !served && (subject.is_some() || is_assigned) {
         booking.publish(Fact::new(Event::AssignmentReleased { subject }));
     }
     if confirmation {
