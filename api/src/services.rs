@@ -131,7 +131,7 @@ impl Services {
         let request = Request {
             customer,
             options,
-            starts_at: new.starts_at.unwrap_or(now),
+            starts_at: new.starts_at.unwrap_or_else(|| to_the_second(now)),
             place: new.place,
             quantity: new.quantity,
             agreed_cost: new.agreed_cost,
@@ -283,6 +283,10 @@ impl NewBooking {
         }
         found
     }
+}
+
+fn to_the_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn violation(pointer: &str, detail: String) -> Violation {

@@ -25,6 +25,7 @@ CREATE TABLE bookings (
 );
 CREATE INDEX bookings_by_age ON bookings (created_at, id);
 CREATE INDEX bookings_by_owner ON bookings (owner, created_at, id);
+CREATE INDEX bookings_by_company ON bookings (company, created_at, id);
 CREATE INDEX bookings_by_start ON bookings (starts_at, id);
 CREATE INDEX bookings_by_owner_and_start ON bookings (owner, starts_at, id);
 CREATE INDEX bookings_to_approve ON bookings (created_at, id) WHERE status = 'awaiting_approval';

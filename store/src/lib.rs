@@ -22,6 +22,7 @@ mod dashboard;
 mod error;
 mod events;
 pub mod feed;
+mod fill;
 mod holds;
 mod invariants;
 mod ledger;

@@ -5,6 +5,7 @@ mod cluster;
 mod customers;
 mod load;
 pub mod noop;
+mod reads;
 mod report;
 mod shape;
 
@@ -59,6 +60,13 @@ pub struct BenchArgs {
     /// Measure the shapes of docs/performance.md one after the other, and print them as a table.
     #[arg(long, conflicts_with_all = ["rate", "database_url", "temporal_address"])]
     table: bool,
+    /// Measure reading instead: in a database of so many bookings, by id and by customer.
+    #[arg(
+        long,
+        conflicts_with_all = ["table", "rate", "temporal_address"],
+        value_parser = clap::value_parser!(u32).range(1_000..=10_000_000)
+    )]
+    reads: Option<u32>,
     /// Bookings started each second, however many are waiting; latency is counted from when each
     /// should have started. Without it, the customers set the pace.
     #[arg(long)]
@@ -105,6 +113,9 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
         eprintln!("this is a debug build: its figures say little (use --release)");
     }
     let stop = stop::on_signal()?;
+    if let Some(bookings) = args.reads {
+        return reading(&args, bookings, &stop).await;
+    }
     let reports =
         if args.table { table(&args, &stop).await? } else { vec![median(&args, &stop).await?] };
     if args.table && !args.json {
@@ -117,6 +128,15 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
         bail!("{failed} bookings failed");
     }
     Ok(())
+}
+
+async fn reading(args: &BenchArgs, bookings: u32, stop: &CancellationToken) -> anyhow::Result<()> {
+    let measured = async |ready: Ready<'_>| {
+        let reads = reads::measure(bookings, &ready, stop).await?;
+        stop.cancel();
+        reads.tell(args.json)
+    };
+    dev::run_with(args.dev()?, None, stop.clone(), None, measured).await
 }
 
 async fn table(args: &BenchArgs, stop: &CancellationToken) -> anyhow::Result<Vec<Report>> {

@@ -6,6 +6,7 @@ mod connections;
 mod dashboard;
 mod exhibitions;
 mod feed;
+mod fill;
 mod fixture;
 mod invariants;
 mod journal;

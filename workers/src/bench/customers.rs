@@ -19,7 +19,7 @@ use temporalio_common::protos::temporal::api::enums::v1::EventType;
 use super::shape::{Service, Until};
 
 /// Who books: the subject of `dev-customer`.
-const CUSTOMER: &str = "cus_kim";
+pub(super) const CUSTOMER: &str = "cus_kim";
 
 /// How many bookings' histories are looked at.
 const SAMPLES: usize = 20;

@@ -255,11 +255,11 @@ fn serde_word(value: &impl Serialize) -> String {
     word.and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn ms(latency: Duration) -> f64 {
+pub(super) fn ms(latency: Duration) -> f64 {
     round(latency.as_secs_f64() * 1_000.0, 1)
 }
 
-fn round(value: f64, digits: i32) -> f64 {
+pub(super) fn round(value: f64, digits: i32) -> f64 {
     let unit = 10_f64.powi(digits);
     (value * unit).round() / unit
 }
