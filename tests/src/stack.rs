@@ -113,6 +113,11 @@ impl Stack {
         Ok(Self { program, options, folder, child, _leash: leash, access, _seat: seat })
     }
 
+    /// Changes a service file of its folder, which counts from the next start on.
+    pub fn put_service(&self, file: &str, text: &str) -> anyhow::Result<()> {
+        Ok(std::fs::write(self.folder.path().join("services").join(file), text)?)
+    }
+
     /// Kills the process without a word, and the engine with it.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.start_kill()?;

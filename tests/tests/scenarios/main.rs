@@ -7,6 +7,7 @@ mod coffee;
 mod common;
 mod designated_driver;
 mod exhibition;
+mod files;
 mod home_cleaning;
 mod sixth;
 mod staff;
