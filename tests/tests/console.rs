@@ -101,7 +101,12 @@ async fn a_bench_ends_with_one_line_of_json() -> anyhow::Result<()> {
     assert_eq!((&report["bookings"], &report["failed"]), (&20.into(), &0.into()), "{report}");
     let positive = ["bookings_per_second", "noop_per_second", "ratio", "p50_ms", "p99_ms"];
     assert!(positive.iter().all(|it| report[it].as_f64().is_some_and(|it| it > 0.0)), "{report}");
-    let other = console.says(&["bench", "--service", "coffee"]).await?;
-    assert!(other.code == Some(1) && other.err.contains("--service call-taxi"), "{}", other.err);
+    let coffee = ["bench", "--json", "--bookings", "20", "--clients", "4", "--service", "coffee"];
+    let report = console.json(&[&coffee[..], &["--until", "completed"]].concat()).await?;
+    assert_eq!((&report["service"], &report["failed"]), (&"coffee".into(), &0.into()), "{report}");
+    let reads = console.json(&["bench", "--json", "--reads", "2000"]).await?;
+    assert_eq!((&reads["by_id"]["failed"], &reads["page"]["failed"]), (&0.into(), &0.into()));
+    let other = console.says(&["bench", "--service", "kennel"]).await?;
+    assert!(other.code == Some(2) && other.err.contains("call-taxi"), "{}", other.err);
     Ok(())
 }

@@ -23,14 +23,15 @@ use crate::stack::Ready;
 /// How many requests a second each of the two reads is asked for.
 const RATE: f64 = 200.0;
 
-/// For how long.
-const SECONDS: u32 = 20;
+/// For how many seconds at most; a small database is soon read.
+const LONGEST: u32 = 20;
 
 /// How reading went.
 #[derive(Debug, Serialize)]
 pub(super) struct Reads {
     bookings: u32,
     rate: f64,
+    seconds: u32,
     fill_seconds: f64,
     by_id: Latency,
     page: Latency,
@@ -65,10 +66,11 @@ impl Reads {
             )
         };
         let text = format!(
-            "\n{} bookings (filled in {} s), each read {} times a second for {SECONDS} s\n{}{}",
+            "\n{} bookings (filled in {} s), each read {} times a second for {} s\n{}{}",
             self.bookings,
             self.fill_seconds,
             self.rate,
+            self.seconds,
             line("GET /bookings/{id}", &self.by_id),
             line("GET /customers/{id}/bookings?limit=20", &self.page),
         );
@@ -119,13 +121,15 @@ pub(super) async fn measure(
         read(format!("{}/v1/bookings/{}", ready.api, Store::filled(number)))
     };
     let page = || read(format!("{}/v1/customers/{CUSTOMER}/bookings?limit=20", ready.api));
-    let reads = RATE as u32 * SECONDS;
+    let seconds = (bookings / 1_000).clamp(1, LONGEST);
+    let reads = RATE as u32 * seconds;
     load::open("warm-up", RATE, RATE as u32, by_id).await.require()?;
     let by_id = load::open("by id", RATE, reads, by_id).await;
     let page = load::open("page", RATE, reads, page).await;
     Ok(Reads {
         bookings,
         rate: RATE,
+        seconds,
         fill_seconds: super::report::round(fill_seconds.as_secs_f64(), 1),
         by_id: Latency::of(&by_id),
         page: Latency::of(&page),
