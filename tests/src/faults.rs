@@ -35,6 +35,8 @@ pub enum Fault {
     /// It does its work, and its answer is lost once the test lets go of it: the world can be
     /// changed before it runs again.
     HoldAnswer,
+    /// It does its work, and its answer comes once the test lets go of it.
+    LateAnswer,
     /// The process ends before it does anything.
     DieBefore,
     /// The process ends after it did its work, before that is reported.
@@ -111,7 +113,7 @@ impl Faults {
         held(&self.0, workflow, activity).exists()
     }
 
-    /// Lets go of an answer that is held: it is lost now.
+    /// Lets go of an answer that is held: it is lost now, or comes, as the fault says.
     pub fn let_go(&self, workflow: &str, activity: &str) -> anyhow::Result<()> {
         Ok(fs::remove_file(held(&self.0, workflow, activity))?)
     }
@@ -199,6 +201,11 @@ impl ActivityInboundInterceptor for Interceptor {
                     let _ = work.await;
                     hold(&held).await;
                     Err(injected("answer lost"))
+                }
+                Some(Fault::LateAnswer) => {
+                    let done = work.await;
+                    hold(&held).await;
+                    done
                 }
                 Some(Fault::DieAfter) => {
                     let _ = work.await;

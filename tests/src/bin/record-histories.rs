@@ -19,20 +19,20 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replay");
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let named: Vec<String> = std::env::args().skip(1).collect();
-    let is_wanted = |it: &&Course| named.is_empty() || named.iter().any(|name| name == it.name());
+    let is_wanted = |it: &&Course| named.is_empty() || named.iter().any(|name| name == it.name);
     let program = sibling("bellhop-under-test")?;
-    let wanted: Vec<Course> = Course::ALL.iter().filter(is_wanted).copied().collect();
+    let wanted: Vec<&Course> = courses::ALL.iter().filter(is_wanted).collect();
     let mut settings: Vec<Setting> = vec![];
     for course in &wanted {
-        if !settings.contains(&course.setting()) {
-            settings.push(course.setting());
+        if !settings.contains(&course.setting) {
+            settings.push(course.setting);
         }
     }
     for setting in settings {
         let stack = setting.start(&program.to_string_lossy()).await?;
         let client = history::connect(stack.temporal()).await?;
-        for course in wanted.iter().filter(|it| it.setting() == setting) {
-            let name = course.name();
+        for course in wanted.iter().filter(|it| it.setting == setting) {
+            let name = course.name;
             let played = course.play(&stack, &client).await.with_context(|| name)?;
             println!("{name}: {:?}", played.marks);
             save(name, played.history)?;

@@ -18,7 +18,7 @@ use crate::{
     booking::End,
     contract::dispatch::Dispatch,
     record::{Fact, Record},
-    saga::{Home, Saga},
+    saga::{Home, Saga, is_over},
 };
 
 /// So many people are asked at most, however many decline.
@@ -82,7 +82,9 @@ async fn claim(booking: &Saga, rule: &Nearest, round: u32, ordinal: u32) -> Resu
 async fn is_taken(booking: &Saga, rule: &Nearest) -> Result<bool, End> {
     let Some(within) = rule.answer_within else { return Ok(true) };
     let mut deadline = booking.timer(within.duration(), "answer to the offer");
-    let answered = booking.wait(|record| record.view.offer.is_none()).fuse();
+    // A booking that is cancelled waits for nobody's answer.
+    let is_answered = |it: &Record| it.view.offer.is_none() || is_over(it.view.status);
+    let answered = booking.wait(is_answered).fuse();
     pin_mut!(answered);
     let lapsed = select! {
         () = answered => { deadline.cancel(); false }

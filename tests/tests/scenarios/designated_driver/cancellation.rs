@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    staff::{Town, assigned, called, heard},
+    staff::{Town, accept, assigned, called, heard},
     world::{advance, bellhop, cancel, timeline, words},
 };
 
@@ -41,6 +41,20 @@ async fn designated_driver_05_a_customer_cancels_until_the_car_is_driven() -> an
     assert!(town.is_busy(&driver.id).await?, "and is driven on");
     advance(&people.manager, &id, "completed").await?.assert_booking(200, "completed");
     town.until_free(&driver.id).await
+}
+
+/// designated-driver 5: who is asked whether they come keeps nobody from cancelling.
+#[tokio::test]
+async fn designated_driver_05_a_customer_cancels_while_a_driver_is_asked() -> anyhow::Result<()> {
+    let (bellhop, people) = bellhop().await?;
+    let town = Town::new(&bellhop);
+    let driver = town.driver(100.0).await?;
+    let id = called(&people.kim, town.call("asking-driver")).await?;
+    let offer = town.asked(&driver.id, &id).await?;
+    cancel(&people.kim, &id).await?.assert_booking(200, "cancelled");
+    town.until_free(&driver.id).await?;
+    accept(&people.operator, &offer).await?.assert_problem(409, "not_allowed");
+    Ok(())
 }
 
 /// designated-driver 6: the driver is released and told, once each.
