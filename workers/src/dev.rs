@@ -123,14 +123,9 @@ pub async fn run_with(
         engine::find_program()?;
     }
     let folder = Folder::claim(&args)?;
-    let doors = Doors::open(&args).await?;
-    let options = engine::Options {
-        folder: folder.path.clone(),
-        port: doors.temporal_port,
-        ui_port: doors.ui_port,
-    };
+    let mut doors = Doors::open(&args).await?;
     let mut engine = match cluster {
-        None => Some(Engine::start(&options).await?),
+        None => Some(doors.engine(&args, &folder).await?),
         Some(_) => None,
     };
     let own = |engine: &Engine| TemporalArgs::development(engine.address);
@@ -175,16 +170,40 @@ struct Doors {
     ui_port: u16,
 }
 
+/// How often an engine is started on other free ports: between the choice of a free port and its use
+/// somebody else may take it, and the engine chooses some of its own.
+const STARTS: u32 = 3;
+
 impl Doors {
+    /// Starts the engine behind its doors.
+    async fn engine(&mut self, args: &DevArgs, folder: &Folder) -> anyhow::Result<Engine> {
+        let mut start = 1;
+        loop {
+            let options = engine::Options {
+                folder: folder.path.clone(),
+                port: self.temporal_port,
+                ui_port: self.ui_port,
+            };
+            match Engine::start(&options).await {
+                Err(error) if args.ephemeral && start < STARTS => {
+                    tracing::warn!(%error, start, "the engine is started on other ports");
+                    start += 1;
+                    (self.temporal_port, self.ui_port) = free_ports().await?;
+                }
+                started => return started,
+            }
+        }
+    }
+
     async fn open(args: &DevArgs) -> anyhow::Result<Self> {
         if args.ephemeral {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            let (temporal, ui) = (TcpListener::bind(any).await?, TcpListener::bind(any).await?);
+            let (temporal_port, ui_port) = free_ports().await?;
             return Ok(Self {
                 api: TcpListener::bind(any).await?,
                 simulator: TcpListener::bind(any).await?,
-                temporal_port: temporal.local_addr()?.port(),
-                ui_port: ui.local_addr()?.port(),
+                temporal_port,
+                ui_port,
             });
         }
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
@@ -197,6 +216,13 @@ impl Doors {
             ui_port: args.ui_port,
         })
     }
+}
+
+/// Two ports that nobody listens on.
+async fn free_ports() -> anyhow::Result<(u16, u16)> {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (one, other) = (TcpListener::bind(any).await?, TcpListener::bind(any).await?);
+    Ok((one.local_addr()?.port(), other.local_addr()?.port()))
 }
 
 /// Where everything is.

@@ -13,8 +13,13 @@ use bellhop_workflows::contract::SERVICE_ATTRIBUTE;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use crate::temporal;
+
 /// How long the server may take to answer its first call.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The namespace that the server comes with.
+const NAMESPACE: &str = "default";
 
 /// Where a server keeps its data and listens.
 #[derive(Clone, Debug)]
@@ -70,7 +75,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Waits until the frontend accepts connections; what it answers is the caller's to find out.
+    /// Waits until the frontend answers as Temporal: connections may be accepted by somebody else who
+    /// took the port, or by a server that is about to end.
     async fn answer(&mut self, log: &Path) -> anyhow::Result<()> {
         let started = tokio::time::Instant::now();
         while tokio::net::TcpStream::connect(self.address).await.is_err() {
@@ -83,7 +89,15 @@ impl Engine {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(())
+        let address = self.address.to_string();
+        let answers = temporal::connect_within(&address, NAMESPACE, PATIENCE);
+        tokio::select! {
+            answer = answers => answer.map(drop),
+            status = self.child.wait() => {
+                let (status, tail) = (status?, tail(log));
+                bail!("Temporal's development server ended at once ({status}):\n{tail}")
+            }
+        }
     }
 
     /// Its process id, while it runs.
