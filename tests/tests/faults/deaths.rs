@@ -12,8 +12,9 @@ use futures::future::try_join_all;
 
 use crate::{
     PROGRAM,
-    course::{Course, quick},
-    sweep::{Case, DELIVERY, Normal, stock_up, undisturbed},
+    course::Course,
+    services::quick,
+    sweep::{Case, Normal, undisturbed, waves},
     users::{Sign, Users},
 };
 
@@ -30,21 +31,21 @@ async fn every_activity_may_be_followed_by_death() -> anyhow::Result<()> {
 async fn dying(fault: Fault) -> anyhow::Result<()> {
     let mut stack = Stack::start_with(PROGRAM, Options { keep_data: true, ..quick()? }).await?;
     let (sign, users) = Users::of(&stack);
-    stock_up(&users).await?;
     let normal = undisturbed(&users).await?;
-    let (deliveries, acts): (Vec<_>, Vec<_>) =
-        Case::all(&normal, &[(fault, 1)])?.into_iter().partition(|it| it.activity == DELIVERY);
+    let (acts, deliveries) = waves(Case::all(&normal, &[(fault, 1)])?);
     let deaths = outlive(&mut stack, &sign, run_all(&acts, &users, &normal)).await?;
     ensure!(deaths > 0, "somebody was to die");
-    // Nobody waits for a delivery: it may be all over when it is followed by death.
-    let deaths = outlive(&mut stack, &sign, run_all(&deliveries, &users, &normal)).await?;
-    if deaths == 0 {
-        stack.died().await?;
-        stack.restart().await?;
-        sign.send_replace(Access::clone(&stack));
-    }
-    for case in &deliveries {
-        case.check(&users, &normal[&case.course]).await?;
+    for deliveries in deliveries {
+        // Nobody waits for a delivery: it may be all over when it is followed by death.
+        let deaths = outlive(&mut stack, &sign, run_all(&deliveries, &users, &normal)).await?;
+        if deaths == 0 {
+            stack.died().await?;
+            stack.restart().await?;
+            sign.send_replace(Access::clone(&stack));
+        }
+        for case in &deliveries {
+            case.check(&users, &normal[&case.course]).await?;
+        }
     }
     stack.assert_invariants().await?;
     stack.judge_remains().await
