@@ -69,7 +69,7 @@ impl Api {
         tracing::info!(booking.id = %booking, "giving a command that nobody waits for");
         let deadline = Instant::now() + self.settings().engine_timeout;
         // Whatever the answer is, it is written in the booking or refused for good.
-        let _ = self.give(&booking, &given.id, given.command, deadline).await;
+        let _ = self.give(&booking, &given.id, given.command, false, deadline).await;
     }
 
     /// Starts the operations that are not done and do not run: their start may have been lost.
@@ -93,15 +93,20 @@ impl Api {
         }
     }
 
-    /// Gives a command that is written down, and forgets it once it is answered for good.
+    /// Gives a command that is written down, and forgets it once it is answered for good. That one
+    /// which is not new does not get through tells nothing of what became of it before.
     pub(crate) async fn give(
         &self,
         booking: &BookingId,
         id: &str,
         command: Command,
+        is_new: bool,
         deadline: Instant,
     ) -> Result<Receipt, NotDone> {
-        let answer = self.engine().command(booking, id, command, deadline).await;
+        let answer = match self.engine().command(booking, id, command, deadline).await {
+            Err(NotDone::Busy(_) | NotDone::Unreachable(_)) if !is_new => Err(NotDone::Unknown),
+            answer => answer,
+        };
         let is_final = !matches!(answer, Err(NotDone::Unknown));
         if is_final && let Err(error) = self.store().forget_command(id).await {
             // It is given once more later, which changes nothing.

@@ -32,8 +32,8 @@ pub struct GivenCommand<C> {
 }
 
 impl Store {
-    /// Writes a command down that is given at `now`. One that is there under the same id stays as it
-    /// is.
+    /// Writes a command down that is given at `now`; answers whether it is new. One that is there
+    /// under the same id stays as it is: it may have been given before.
     ///
     /// # Errors
     /// Any database error.
@@ -43,9 +43,9 @@ impl Store {
         booking: &BookingId,
         command: &C,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut db = self.writer().await?;
-        execute!(
+        let inserted = execute!(
             db,
             "INSERT INTO commands (id, booking_id, command, due_at)
              VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
@@ -54,7 +54,7 @@ impl Store {
             Json(command),
             Instant::from(after(now)),
         )?;
-        Ok(())
+        Ok(inserted == 1)
     }
 
     /// Forgets a command that is answered for good. A second call does nothing.

@@ -108,6 +108,11 @@ impl Faults {
         let _ = fs::remove_file(file(&self.0, workflow, activity));
     }
 
+    /// Whether a fault put to an activity of a workflow is still to happen.
+    pub fn is_due(&self, workflow: &str, activity: &str) -> bool {
+        file(&self.0, workflow, activity).exists()
+    }
+
     /// Whether an activity has done its work and its answer is held.
     pub fn is_held(&self, workflow: &str, activity: &str) -> bool {
         held(&self.0, workflow, activity).exists()

@@ -342,8 +342,10 @@ impl<'a> Order<'a> {
         loop {
             // Before it is given: whoever dies now, it is given until it is answered.
             let now = Timestamp::now();
-            api.store().put_command(&self.command.id, &id, &command, now).await?;
-            let error = match api.give(&id, &self.command.id, command.clone(), deadline).await {
+            let command_id = &self.command.id;
+            let is_new = api.store().put_command(command_id, &id, &command, now).await?;
+            let given = api.give(&id, command_id, command.clone(), is_new, deadline).await;
+            let error = match given {
                 Ok(receipt) => return self.check(&receipt.command),
                 Err(error) => error,
             };

@@ -85,6 +85,18 @@ async fn a_command_is_known_for_as_long_as_the_journal_is() {
 }
 
 #[tokio::test]
+async fn a_command_that_is_written_down_is_new_once() {
+    on_both(async |db| {
+        let (store, id) = (&db.store, Booking::new("1").id);
+        assert!(store.put_command("cmd_1", &id, &"cancel", at(1)).await.unwrap());
+        assert!(!store.put_command("cmd_1", &id, &"cancel", at(2)).await.unwrap());
+        store.forget_command("cmd_1").await.unwrap();
+        assert!(store.put_command("cmd_1", &id, &"cancel", at(3)).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_event_is_read_back_as_it_was_written() {
     on_both(async |db| {
         let store = &db.store;

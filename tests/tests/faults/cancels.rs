@@ -12,7 +12,8 @@ use temporalio_client::{UntypedWorkflow, WorkflowCancelOptions};
 
 use crate::{
     PROGRAM,
-    course::{End, ended, hears, outcome_of, quick},
+    end::{End, ended, hears, outcome_of},
+    services::quick,
     users::Users,
 };
 
@@ -36,7 +37,7 @@ pub(crate) async fn nothing_is_kept(users: &Users, id: &str) -> anyhow::Result<(
     let end =
         |payment, minor| End { status: "cancelled", payment, captured: minor, refunded: minor };
     let end = match payment {
-        "refunded" => end("refunded", 9_800),
+        "refunded" => end("refunded", booking["amount"]["minor"].as_i64().unwrap_or_default()),
         "none" => end("none", 0),
         _ => end("voided", 0),
     };

@@ -1,124 +1,298 @@
-//! The courses that a booking can take, driven from outside, and what must be true at their ends.
-
-use std::{collections::BTreeMap, time::Duration};
+//! The courses that a booking can take, driven from outside: of every service one that is served and
+//! one that is undone, and together every activity that there is.
 
 use anyhow::{Context as _, ensure};
-use bellhop_store::shard;
 use bellhop_tests::{
-    desk::{Answer, a_taxi, booking_id},
-    history,
-    stack::{Options, eventually},
-};
-use bellhop_workflows::{
-    booking::{Booking, Outcome},
-    messages,
+    desk::{Answer, booking_id},
+    faults::Fault,
+    stack::eventually,
 };
 use serde_json::{Value, json};
-use temporalio_client::{
-    Client, UntypedWorkflow, WorkflowDescribeOptions, WorkflowExecutionStatus,
-    WorkflowGetResultOptions, errors::WorkflowInteractionError,
-};
-use tokio::time::timeout;
 
-use crate::users::Users;
+use crate::{
+    end::{End, hears, told},
+    ground::{Ground, Trade},
+    users::Users,
+};
 
 /// A way that a booking goes, with its end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Course {
+    /// What tells it from all others.
+    name: &'static str,
+    pub(crate) trade: Trade,
+    pub(crate) service: &'static str,
+    /// How many people are there who could serve it.
+    people: u32,
+    /// What the customer may hear at first: the HTTP status, and the booking's, or a word of the
+    /// problem.
+    booked: &'static [(u16, &'static str)],
+    /// What happens to it then.
+    steps: &'static [Step],
+    /// How it ends.
+    pub(crate) end: End,
+    /// How many of its pool it uses up.
+    pub(crate) used: u32,
+    /// How its confirmation of entry stands at the end.
+    confirmation: Option<&'static str>,
+    /// What those are told who serve it, or are asked to, sorted.
+    staff: &'static [&'static str],
+}
+
+/// What somebody does about a booking, or what is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Course {
+pub(crate) enum Step {
+    /// The manager approves.
+    Approve,
+    /// The manager declines.
+    Decline,
+    /// The customer cancels.
+    Cancel,
+    /// Who serves it reaches a stage.
+    Advance(&'static str),
+    /// It is confirmed by itself.
+    Confirmed,
+    /// Its confirmation of entry is issued.
+    Issued,
+    /// Who is asked first declines.
+    Refuse,
+    /// Who is asked next accepts.
+    Accept,
+}
+
+use Step::{Accept, Advance, Approve, Cancel, Confirmed, Decline, Issued, Refuse};
+
+const fn end(status: &'static str, payment: &'static str, captured: i64, refunded: i64) -> End {
+    End { status, payment, captured, refunded }
+}
+
+/// Taxis: approved by the manager, and back in their pool at the end.
+impl Course {
+    const TAXI: Self = Self {
+        name: "taxi",
+        trade: Trade::Taxi,
+        service: "call-taxi",
+        people: 0,
+        booked: &[(201, "awaiting_approval")],
+        steps: &[],
+        end: end("rejected", "voided", 0, 0),
+        used: 0,
+        confirmation: None,
+        staff: &[],
+    };
     /// Approved, driven through every stage.
-    Completed,
+    pub(crate) const COMPLETED: Self = Self {
+        name: "taxi completed",
+        steps: &[Approve, Advance("on_the_way"), Advance("riding"), Advance("completed")],
+        end: end("completed", "captured", 9_800, 0),
+        ..Self::TAXI
+    };
     /// Cancelled by the customer after the confirmation.
-    Cancelled,
+    pub(crate) const CANCELLED: Self = Self {
+        name: "taxi cancelled",
+        steps: &[Approve, Cancel],
+        end: end("cancelled", "refunded", 9_800, 9_800),
+        ..Self::TAXI
+    };
     /// Declined by the manager.
-    Declined,
-    /// The manager says nothing.
-    Lapsed,
+    pub(crate) const DECLINED: Self =
+        Self { name: "taxi declined", steps: &[Decline], ..Self::TAXI };
+    /// The manager says nothing: maybe it has lapsed before the customer hears of it.
+    const LAPSED: Self = Self {
+        name: "taxi lapsed",
+        service: "taxi-lapsing",
+        booked: &[(201, "awaiting_approval"), (409, "")],
+        ..Self::TAXI
+    };
     /// Payments are down until the hold runs out.
-    Expired,
+    const EXPIRED: Self = Self {
+        name: "taxi expired",
+        service: "taxi-expiring",
+        booked: &[(409, "expired")],
+        end: end("expired", "none", 0, 0),
+        ..Self::TAXI
+    };
 }
 
-/// How a booking has to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct End {
-    pub(crate) status: &'static str,
-    pub(crate) payment: &'static str,
-    pub(crate) captured: i64,
-    pub(crate) refunded: i64,
+/// Designated drivers: nothing is paid here, and those who drive are told, too.
+impl Course {
+    const DRIVER: Self = Self {
+        name: "driver",
+        trade: Trade::Driver,
+        service: "designated-driver",
+        people: 1,
+        booked: &[(201, "dispatching"), (201, "confirmed")],
+        end: end("completed", "none", 0, 0),
+        ..Self::TAXI
+    };
+    /// The nearest drives.
+    const DRIVEN: Self = Self {
+        name: "driver completed",
+        steps: &[Confirmed, Advance("on_the_way"), Advance("driving"), Advance("completed")],
+        staff: &["staff_assigned"],
+        ..Self::DRIVER
+    };
+    /// Cancelled by the customer when a driver is assigned.
+    pub(crate) const CALLED_OFF: Self = Self {
+        name: "driver cancelled",
+        steps: &[Confirmed, Cancel],
+        end: end("cancelled", "none", 0, 0),
+        staff: &["staff_assigned", "staff_released"],
+        ..Self::DRIVER
+    };
+    /// The nearest is asked and declines; the next one accepts, and drives.
+    const ASKED: Self = Self {
+        name: "driver asked",
+        service: "driver-asking",
+        people: 2,
+        steps: &[Refuse, Accept, Advance("on_the_way"), Advance("driving"), Advance("completed")],
+        staff: &["staff_assigned", "staff_offered", "staff_offered"],
+        ..Self::DRIVER
+    };
+    /// The only one who could drive is asked, and says nothing.
+    const UNANSWERED: Self = Self {
+        name: "driver unanswered",
+        service: "driver-hurried",
+        booked: &[(201, "dispatching"), (201, "unfulfilled"), (409, "")],
+        end: end("unfulfilled", "none", 0, 0),
+        staff: &["staff_offered"],
+        ..Self::DRIVER
+    };
 }
 
-/// The service files of these tests: the taxi that ships, one whose approval soon lapses, and one
-/// whose hold soon expires.
-pub(crate) fn services() -> anyhow::Result<Vec<(&'static str, String)>> {
-    let lapsing = [(r#"deadline = "30m""#, r#"deadline = "1s""#)];
-    let expiring = [
-        (r#"expires_after = "15m""#, r#"expires_after = "700ms""#),
-        (r#"when_away = "refuse""#, r#"when_away = "wait""#),
-    ];
-    Ok(vec![
-        ("call-taxi.toml", variant("call-taxi", &[])?),
-        ("taxi-lapsing.toml", variant("taxi-lapsing", &lapsing)?),
-        ("taxi-expiring.toml", variant("taxi-expiring", &expiring)?),
-    ])
+/// Exhibitions: paid and confirmed at once; a confirmation of entry follows.
+impl Course {
+    const VISIT: Self = Self {
+        name: "visit",
+        trade: Trade::Visit,
+        service: "exhibition",
+        booked: &[(201, "confirmed")],
+        ..Self::TAXI
+    };
+    /// The visitor is admitted.
+    const ADMITTED: Self = Self {
+        name: "visit completed",
+        steps: &[Issued, Advance("completed")],
+        end: end("completed", "captured", 12_000, 0),
+        used: 1,
+        confirmation: Some("issued"),
+        ..Self::VISIT
+    };
+    /// Cancelled by the visitor, long before.
+    pub(crate) const UNVISITED: Self = Self {
+        name: "visit cancelled",
+        steps: &[Issued, Cancel],
+        end: end("cancelled", "refunded", 12_000, 12_000),
+        confirmation: Some("cancelled"),
+        ..Self::VISIT
+    };
 }
 
-/// The taxi that ships under another id, with these replacements.
-pub(crate) fn variant(id: &str, replaced: &[(&str, &str)]) -> anyhow::Result<String> {
-    let mut text = include_str!("../../../services/call-taxi.toml").to_owned();
-    let id = format!(r#"id = "{id}""#);
-    for (from, to) in [(r#"id = "call-taxi""#, id.as_str())].iter().chain(replaced) {
-        ensure!(text.contains(from), "the taxi has {from}");
-        text = text.replacen(from, to, 1);
-    }
-    Ok(text)
+/// Cleanings: charged at once, then the nearest cleaner is assigned.
+impl Course {
+    const CLEANING: Self = Self {
+        name: "cleaning",
+        trade: Trade::Cleaning,
+        service: "home-cleaning",
+        people: 1,
+        booked: &[(201, "dispatching"), (201, "confirmed")],
+        ..Self::TAXI
+    };
+    /// The nearest cleans.
+    const CLEANED: Self = Self {
+        name: "cleaning completed",
+        steps: &[Confirmed, Advance("started"), Advance("completed")],
+        end: end("completed", "captured", 60_000, 0),
+        staff: &["staff_assigned"],
+        ..Self::CLEANING
+    };
+    /// Cancelled by the customer when a cleaner is assigned.
+    const UNCLEANED: Self = Self {
+        name: "cleaning cancelled",
+        steps: &[Confirmed, Cancel],
+        end: end("cancelled", "refunded", 60_000, 60_000),
+        staff: &["staff_assigned", "staff_released"],
+        ..Self::CLEANING
+    };
+    /// Nobody is near: all of the money goes back.
+    const UNSERVED: Self = Self {
+        name: "cleaning unserved",
+        service: "cleaning-alone",
+        people: 0,
+        booked: &[(201, "dispatching"), (201, "unfulfilled"), (409, "")],
+        end: end("unfulfilled", "refunded", 60_000, 60_000),
+        ..Self::CLEANING
+    };
 }
 
-/// Options of a stack in which retries are quick and attention is soon raised.
-pub(crate) fn quick() -> anyhow::Result<Options> {
-    let settings = [
-        ("BELLHOP_RETRY_AFTER_MS", "50"),
-        ("BELLHOP_RETRY_AT_MOST_MS", "200"),
-        ("BELLHOP_ATTENTION_AFTER_MS", "300"),
-    ];
-    let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
-    Ok(Options { settings, services: services()?, ..Options::default() })
+/// Coffees: paid at once, and used up once they are made.
+impl Course {
+    const COFFEE: Self = Self {
+        name: "coffee",
+        trade: Trade::Coffee,
+        service: "coffee",
+        booked: &[(201, "confirmed")],
+        ..Self::TAXI
+    };
+    /// Made and picked up.
+    const PICKED_UP: Self = Self {
+        name: "coffee completed",
+        steps: &[Advance("making"), Advance("ready"), Advance("completed")],
+        end: end("completed", "captured", 4_500, 0),
+        used: 1,
+        ..Self::COFFEE
+    };
+    /// Cancelled by the customer before it is made.
+    const UNMADE: Self = Self {
+        name: "coffee cancelled",
+        steps: &[Cancel],
+        end: end("cancelled", "refunded", 4_500, 4_500),
+        ..Self::COFFEE
+    };
 }
 
 /// What a refused activity of payments outlasts any hold.
 const FOR_EVER: u32 = 100_000;
 
 impl Course {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Completed, Self::Cancelled, Self::Declined, Self::Lapsed, Self::Expired];
+    /// All of them; what is swept on one course only is swept on the first that has it.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::COMPLETED,
+        Self::CANCELLED,
+        Self::DECLINED,
+        Self::LAPSED,
+        Self::EXPIRED,
+        Self::DRIVEN,
+        Self::CALLED_OFF,
+        Self::ASKED,
+        Self::UNANSWERED,
+        Self::ADMITTED,
+        Self::UNVISITED,
+        Self::CLEANED,
+        Self::UNCLEANED,
+        Self::UNSERVED,
+        Self::PICKED_UP,
+        Self::UNMADE,
+    ];
 
-    fn service(self) -> &'static str {
-        match self {
-            Self::Lapsed => "taxi-lapsing",
-            Self::Expired => "taxi-expiring",
-            _ => "call-taxi",
-        }
+    /// Ground for a booking that goes it, under `key`.
+    pub(crate) fn ground(self, key: &str) -> Ground {
+        Ground::new(self.trade, key, self.people)
     }
 
-    /// How it ends.
-    pub(crate) fn end(self) -> End {
-        let end = |status, payment, captured, refunded| End { status, payment, captured, refunded };
-        match self {
-            Self::Completed => end("completed", "captured", 9_800, 0),
-            Self::Cancelled => end("cancelled", "refunded", 9_800, 9_800),
-            Self::Declined | Self::Lapsed => end("rejected", "voided", 0, 0),
-            Self::Expired => end("expired", "none", 0, 0),
-        }
+    /// Whether nobody is found who serves it.
+    pub(crate) fn finds_nobody(self) -> bool {
+        self.end.status == "unfulfilled"
+    }
+
+    /// Whether nobody is there who could serve it.
+    pub(crate) fn has_nobody(self) -> bool {
+        self.people == 0
     }
 
     /// The activity that this course itself puts a fault to.
     pub(crate) fn occupies(self) -> Option<&'static str> {
-        (self == Self::Expired).then_some("payments.authorize")
-    }
-
-    /// The request that begins it.
-    pub(crate) fn request(self) -> Value {
-        let mut taxi = a_taxi("tok_ok");
-        taxi["service"] = json!(self.service());
-        taxi
+        (self == Self::EXPIRED).then_some("payments.authorize")
     }
 
     /// Goes it, under keys made of `key`, with users who do not give up; each hears what they must.
@@ -130,167 +304,104 @@ impl Course {
     ) -> anyhow::Result<String> {
         let id = booking_id(key)?;
         if let Some(activity) = self.occupies() {
-            let faults = users.access().faults();
-            faults.put(&id, activity, bellhop_tests::faults::Fault::Refuse, FOR_EVER)?;
+            users.access().faults().put(&id, activity, Fault::Refuse, FOR_EVER)?;
         }
         let booked = users.post("dev-customer", "/bookings", key, request).await?;
-        let went = match self {
-            Self::Expired => hears(&booked, 409, "expired", "/detail"),
-            Self::Lapsed if booked.status == 409 => Ok(()), // so late that it has lapsed already
-            _ => hears(&booked, 201, "awaiting_approval", "/status"),
-        };
-        went.context("booking")?;
-        match self {
-            Self::Completed => {
-                self.command(users, key, "approve", "confirmed").await?;
-                for (stage, status) in [
-                    ("on_the_way", "in_progress"),
-                    ("riding", "in_progress"),
-                    ("completed", "completed"),
-                ] {
-                    let (path, key) = (format!("/bookings/{id}/advance"), format!("{key}-{stage}"));
-                    let body = json!({ "to": stage });
-                    let reached = users.post("dev-manager", &path, &key, body).await?;
-                    hears(&reached, 200, status, "/status").with_context(|| stage)?;
-                }
-            }
-            Self::Cancelled => {
-                self.command(users, key, "approve", "confirmed").await?;
-                self.command(users, key, "cancel", "cancelled").await?;
-            }
-            Self::Declined => self.command(users, key, "decline", "rejected").await?,
-            Self::Lapsed | Self::Expired => {}
+        let problem = booked.body["detail"].as_str();
+        let said = booked.body["status"].as_str().or(problem).unwrap_or_default();
+        let hears = |(status, word): &(u16, &str)| booked.status == *status && said.contains(word);
+        ensure!(self.booked.iter().any(hears), "{:?} expected: {booked:?}", self.booked);
+        for step in self.steps {
+            step.take(users, &id, key).await.with_context(|| format!("{step:?}"))?;
         }
         Ok(id)
     }
 
-    async fn command(
+    /// Waits until a booking has ended, and judges it: its state, its money here and at the
+    /// provider, its workflow, its messages, and what it has used up. Answers what was told.
+    pub(crate) async fn check(
         self,
         users: &Users,
-        key: &str,
-        command: &str,
-        status: &str,
-    ) -> anyhow::Result<()> {
-        let id = booking_id(key)?;
-        let (token, path) = match command {
-            "cancel" => ("dev-customer", format!("/bookings/{id}/cancel")),
-            command => ("dev-manager", format!("/approvals/{id}/{command}")),
-        };
-        let answer = users.post(token, &path, &format!("{key}-{command}"), json!({})).await?;
-        hears(&answer, 200, status, "/status").with_context(|| command.to_owned())
-    }
-
-    /// Waits until a booking has ended, and judges it: its state, its money here and at the
-    /// provider, its workflow and its messages.
-    pub(crate) async fn check(self, users: &Users, id: &str) -> anyhow::Result<()> {
-        self.end().check(users, id).await
-    }
-}
-
-impl End {
-    /// Waits until a booking has ended like this in every respect.
-    pub(crate) async fn check(self, users: &Users, id: &str) -> anyhow::Result<()> {
-        match self.judge(users, id).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let timeline = users.get("dev-operator", &format!("/bookings/{id}/timeline")).await;
-                Err(error.context(format!("{id} is to be {self:?}: {timeline:#?}")))
-            }
-        }
-    }
-
-    async fn judge(self, users: &Users, id: &str) -> anyhow::Result<()> {
-        let outcome = outcome_of(users, id).await?;
-        ensure!(outcome.result == self.status, "{id} should be {}: {outcome:?}", self.status);
+        ground: &Ground,
+        id: &str,
+    ) -> anyhow::Result<Vec<String>> {
+        self.end.check(users, id).await?;
         let booking = users.get("dev-operator", &format!("/bookings/{id}")).await?.body;
-        let payment = &booking["payment"];
-        let stands = (&booking["status"], &payment["status"]);
-        ensure!(stands == (&json!(self.status), &json!(self.payment)), "{self:?}: {booking:#}");
-        let money = (&payment["captured"], &payment["refunded"]);
-        ensure!(money == (&json!(self.captured), &json!(self.refunded)), "{self:?}: {booking:#}");
-        ensure!(booking["attention"].is_null(), "nobody has to look any more: {booking:#}");
-        self.check_provider(users, id).await?;
-        told_once(users, id).await
+        let confirmation = booking["confirmation"]["status"].as_str();
+        ensure!(confirmation == self.confirmation, "{:?} expected: {booking:#}", self.confirmation);
+        ground.is_used(users, self.used).await?;
+        let told = told(users, id).await?;
+        let staff = told.iter().filter_map(|it| it.strip_prefix("staff sms "));
+        ensure!(staff.eq(self.staff.iter().copied()), "{:?} expected: {told:#?}", self.staff);
+        Ok(told)
     }
+}
 
-    async fn check_provider(self, users: &Users, id: &str) -> anyhow::Result<()> {
-        let ledger = users.ledger().await?;
-        let payments = ledger["payments"].as_array().context("the ledger has payments")?;
-        let of: Vec<_> = payments.iter().filter(|it| it["reference"] == id).collect();
-        if matches!(self.payment, "none" | "declined") {
-            ensure!(of.is_empty(), "{id} was never charged: {of:#?}");
-            return Ok(());
-        }
-        let is_right = |it: &Value| {
-            (&it["status"], &it["captured"], &it["refunded"])
-                == (&json!(self.payment), &json!(self.captured), &json!(self.refunded))
+impl std::fmt::Debug for Course {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Step {
+    async fn take(self, users: &Users, id: &str, key: &str) -> anyhow::Result<()> {
+        let booking = format!("/bookings/{id}");
+        let post = async |token: &str, path: &str, body: Value| -> anyhow::Result<Answer> {
+            let step = body["to"].as_str().map_or_else(|| format!("{self:?}"), str::to_owned);
+            users.post(token, path, &format!("{key}-{step}"), body).await
         };
-        ensure!(matches!(of[..], [one] if is_right(one)), "{id} is to be {self:?}: {of:#?}");
-        Ok(())
+        let (answer, status) = match self {
+            Approve => {
+                let path = format!("/approvals/{id}/approve");
+                (post("dev-manager", &path, json!({})).await?, "confirmed")
+            }
+            Decline => {
+                let path = format!("/approvals/{id}/decline");
+                (post("dev-manager", &path, json!({})).await?, "rejected")
+            }
+            Cancel => {
+                let path = format!("{booking}/cancel");
+                (post("dev-customer", &path, json!({})).await?, "cancelled")
+            }
+            Advance(to) => {
+                let status = if to == "completed" { to } else { "in_progress" };
+                let path = format!("{booking}/advance");
+                (post("dev-manager", &path, json!({ "to": to })).await?, status)
+            }
+            Refuse => {
+                let offer = offer_after(users, id, 0).await?;
+                let path = format!("/offers/{offer}/decline");
+                (post("dev-operator", &path, json!({})).await?, "dispatching")
+            }
+            Accept => {
+                let offer = offer_after(users, id, 1).await?;
+                let path = format!("/offers/{offer}/accept");
+                (post("dev-operator", &path, json!({})).await?, "confirmed")
+            }
+            Confirmed => return until(users, id, "/status", "confirmed").await,
+            Issued => return until(users, id, "/confirmation/status", "issued").await,
+        };
+        hears(&answer, 200, status, "/status")
     }
 }
 
-/// How a booking's workflow ended, once it has.
-pub(crate) async fn outcome_of(users: &Users, id: &str) -> anyhow::Result<Outcome> {
-    eventually(&format!("{id}'s workflow ends"), async || {
-        let Ok(client) = history::connect(users.access().temporal()).await else { return Ok(None) };
-        let handle = client.get_workflow_handle::<Booking>(id);
-        let ended = handle.get_result(WorkflowGetResultOptions::default());
-        Ok(timeout(Duration::from_secs(5), ended).await.ok().and_then(Result::ok))
+/// Waits until a booking has a word at a place.
+async fn until(users: &Users, id: &str, at: &str, word: &str) -> anyhow::Result<()> {
+    eventually(&format!("{at} of {id} is {word}"), async || {
+        let booking = users.get("dev-operator", &format!("/bookings/{id}")).await?.body;
+        Ok((booking.pointer(at) == Some(&json!(word))).then_some(()))
     })
     .await
 }
 
-/// Waits until a workflow is not running.
-pub(crate) async fn ended(users: &Users, workflow: &str) -> anyhow::Result<()> {
-    eventually(&format!("{workflow} has ended"), async || {
-        let Ok(client) = history::connect(users.access().temporal()).await else { return Ok(None) };
-        let handle = client.get_workflow_handle::<UntypedWorkflow>(workflow);
-        Ok(match handle.describe(WorkflowDescribeOptions::default()).await {
-            Ok(it) => (it.status() != WorkflowExecutionStatus::Running).then_some(()),
-            Err(WorkflowInteractionError::NotFound(_)) => Some(()),
-            Err(_) => None,
-        })
+/// Waits until somebody is asked when so many have declined; answers the offer's id.
+async fn offer_after(users: &Users, id: &str, declined: usize) -> anyhow::Result<String> {
+    eventually(&format!("somebody is asked about {id}"), async || {
+        let events = users.events(id).await?;
+        let made = events.iter().filter(|it| *it == "offer.made").count();
+        let booking = users.get("dev-operator", &format!("/bookings/{id}")).await?.body;
+        let offer = booking["offer"]["id"].as_str().map(str::to_owned);
+        Ok(offer.filter(|_| made == declined + 1))
     })
     .await
-}
-
-/// Every message of a booking is delivered, and none of them twice at the gateway.
-async fn told_once(users: &Users, id: &str) -> anyhow::Result<()> {
-    let path = format!("/bookings/{id}/messages");
-    let messages = eventually(&format!("{id}'s customer is told"), async || {
-        let answer = users.get("dev-operator", &path).await?;
-        let messages = answer.body["messages"].as_array().cloned().unwrap_or_default();
-        let all = messages.iter().all(|it| it["status"] == "delivered");
-        Ok((all && !messages.is_empty()).then_some(messages))
-    })
-    .await?;
-    let ledger = users.ledger().await?;
-    let sent = ledger["messages"].as_array().context("the ledger has messages")?;
-    let mut texts = BTreeMap::<&str, usize>::new();
-    for message in sent.iter().filter(|it| it["reference"] == id) {
-        *texts.entry(message["template"].as_str().unwrap_or_default()).or_default() += 1;
-    }
-    let sent: usize = texts.values().sum();
-    ensure!(sent == messages.len(), "{id} was told {texts:?}, and should be {messages:#?}");
-    Ok(())
-}
-
-/// Checks an answer: its status, and a word at a place of its body.
-pub(crate) fn hears(answer: &Answer, status: u16, word: &str, at: &str) -> anyhow::Result<()> {
-    let said = answer.body.pointer(at).and_then(Value::as_str).unwrap_or_default();
-    ensure!(answer.status == status && said.contains(word), "{status} {word} expected: {answer:?}");
-    Ok(())
-}
-
-/// The workflow that delivers a booking's messages.
-pub(crate) fn messages_of(id: &str) -> anyhow::Result<String> {
-    Ok(messages::workflow_id(shard(&id.parse()?)))
-}
-
-/// The activities that a booking needed, and the delivery of its messages.
-pub(crate) async fn activities_of(client: &Client, id: &str) -> anyhow::Result<Vec<String>> {
-    let mut names = history::activities(&history::of(client, id).await?);
-    names.extend(history::activities(&history::of(client, &messages_of(id)?).await?));
-    Ok(names)
 }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::{
     PROGRAM,
     cancels::nothing_is_kept,
-    course::{ended, hears, quick},
+    end::{ended, hears},
+    services::quick,
     users::Users,
 };
 

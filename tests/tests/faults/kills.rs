@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use bellhop_tests::{
-    desk::{a_taxi, booking_id, new_key},
+    desk::{booking_id, new_key},
     faults::Fault,
     stack::{Access, Options, Stack, eventually},
 };
@@ -19,9 +19,11 @@ use serde_json::json;
 use crate::{
     PROGRAM,
     cancels::nothing_is_kept,
-    course::{Course, End, hears, quick},
+    course::Course,
     deaths::outlive,
-    sweep::stock_up,
+    end::{End, hears},
+    ground::Ground,
+    services::quick,
     users::Users,
 };
 
@@ -35,13 +37,14 @@ async fn everything_is_killed_amid_a_hundred_bookings() -> anyhow::Result<()> {
     options.settings.push(("BELLHOP_UNKNOWN_LIMIT_MS", "3000".to_owned()));
     let mut stack = Stack::start_with(PROGRAM, options).await?;
     let (sign, users) = Users::of(&stack);
-    stock_up(&users).await?;
+    let taxis = &Course::COMPLETED.ground(&new_key());
+    taxis.lay(&users, 1_000).await?;
     let keys: Vec<_> = (0..MANY).map(|_| new_key()).collect();
-    let courses = [Course::Completed, Course::Cancelled, Course::Declined, Course::Cancelled];
+    let courses = [Course::COMPLETED, Course::CANCELLED, Course::DECLINED, Course::CANCELLED];
     let (answered, running) = (&AtomicUsize::new(0), &users);
     let work = try_join_all(keys.iter().zip(courses.iter().cycle()).enumerate().map(
         async |(number, (key, course))| {
-            let went = go(running, *course, key, answered).await;
+            let went = go(running, *course, taxis, key, answered).await;
             went.with_context(|| format!("{course:?} {number} {key}"))
         },
     ));
@@ -84,33 +87,40 @@ async fn everything_is_killed_amid_a_hundred_bookings() -> anyhow::Result<()> {
 async fn go(
     users: &Users,
     course: Course,
+    taxis: &Ground,
     key: &str,
     answered: &AtomicUsize,
 ) -> anyhow::Result<bool> {
     let id = booking_id(key)?;
-    let booked = users.post("dev-customer", "/bookings", key, course.request()).await?;
+    let request = taxis.request(course.service);
+    let booked = users.post("dev-customer", "/bookings", key, request.clone()).await?;
     answered.fetch_add(1, Ordering::Relaxed);
     if booked.status == 402 {
         let unpaid = End { status: "rejected", payment: "declined", captured: 0, refunded: 0 };
         return unpaid.check(users, &id).await.map(|()| false);
     }
     hears(&booked, 201, "awaiting_approval", "/status")?;
-    course.run(users, key, course.request()).await?;
-    course.check(users, &id).await.map(|()| true)
+    course.run(users, key, request).await?;
+    course.check(users, taxis, &id).await.map(|_told| true)
 }
 
-/// The activities between whose act and report a cancel waits, and whether the customer has heard
-/// of the booking by then.
-const ACTS: [&str; 3] = ["bookings.open", "payments.authorize", "bookings.firm"];
+/// The activities between whose act and report a cancel waits.
+const ACTS: [(Course, &str); 5] = [
+    (Course::CANCELLED, "bookings.open"),
+    (Course::CANCELLED, "payments.authorize"),
+    (Course::CANCELLED, "bookings.firm"),
+    (Course::CALLED_OFF, "dispatch.claim"),
+    (Course::UNVISITED, "dispatch.confirm"),
+];
 
 #[tokio::test]
 async fn death_between_act_and_report_with_a_cancel_waiting() -> anyhow::Result<()> {
     let mut stack = Stack::start_with(PROGRAM, Options { keep_data: true, ..quick()? }).await?;
     let (sign, users) = Users::of(&stack);
-    let cases: Vec<_> = ACTS.iter().map(|activity| (*activity, new_key())).collect();
+    let cases: Vec<_> = ACTS.iter().map(|act| (act, new_key())).collect();
     let running = &users;
-    let runs = cases.iter().map(async |(activity, key)| {
-        let ran = cancelled_amid(running, activity, key).await;
+    let runs = cases.iter().map(async |((course, activity), key)| {
+        let ran = cancelled_amid(running, *course, activity, key).await;
         ran.with_context(|| (*activity).to_owned())
     });
     let work = async { try_join_all(runs).await.map(drop) };
@@ -120,11 +130,18 @@ async fn death_between_act_and_report_with_a_cancel_waiting() -> anyhow::Result<
     stack.judge_remains().await
 }
 
-async fn cancelled_amid(users: &Users, activity: &str, key: &str) -> anyhow::Result<()> {
-    let id = booking_id(key)?;
+async fn cancelled_amid(
+    users: &Users,
+    course: Course,
+    activity: &str,
+    key: &str,
+) -> anyhow::Result<()> {
+    let (id, ground) = (booking_id(key)?, course.ground(key));
+    ground.lay(users, 1).await?;
+    let request = ground.request(course.service);
     users.access().faults().put(&id, activity, Fault::DieAfter, 1)?;
     let book = async {
-        let booked = users.post("dev-customer", "/bookings", key, a_taxi("tok_ok")).await?;
+        let booked = users.post("dev-customer", "/bookings", key, request).await?;
         ensure!(booked.status == 201, "it is taken: {booked:?}");
         Ok(())
     };
@@ -143,5 +160,6 @@ async fn cancelled_amid(users: &Users, activity: &str, key: &str) -> anyhow::Res
         }
     };
     futures::try_join!(book, cancel)?;
-    nothing_is_kept(users, &id).await
+    nothing_is_kept(users, &id).await?;
+    ground.is_left(users, 0).await
 }

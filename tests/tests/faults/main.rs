@@ -9,10 +9,13 @@ mod course;
 mod crowd;
 #[cfg(feature = "storms")]
 mod deaths;
+mod end;
+mod ground;
 #[cfg(feature = "storms")]
 mod kills;
 #[cfg(feature = "storms")]
 mod refused;
+mod services;
 mod sweep;
 mod tokens;
 mod users;

@@ -9,11 +9,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::{
-    PROGRAM,
-    course::{hears, variant},
-    users::Users,
-};
+use crate::{PROGRAM, end::hears, services::variant, users::Users};
 
 /// How many commands are refused: more than the 2,000 updates that a run may complete.
 const REFUSED: usize = 3_000;

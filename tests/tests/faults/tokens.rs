@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::{
     PROGRAM,
     cancels::{impatient, nothing_is_kept},
-    course::{End, ended, hears, variant},
+    end::{End, ended, hears},
+    services::variant,
     users::Users,
 };
 

@@ -53,6 +53,17 @@ impl Users {
         .await
     }
 
+    /// Puts until it is done: a repeat changes nothing.
+    pub(crate) async fn put(&self, token: &str, path: &str, body: Value) -> anyhow::Result<Answer> {
+        let put = |desk: Desk| {
+            let body = body.clone();
+            async move { desk.put(path, body).await }
+        };
+        let done = self.again(put, token).await?;
+        ensure!(matches!(done.status, 200 | 201), "{path} is refused: {done:?}");
+        Ok(done)
+    }
+
     /// Reads until there is an answer.
     pub(crate) async fn get(&self, token: &str, path: &str) -> anyhow::Result<Answer> {
         self.again(|desk| async move { desk.get(path).await }, token).await

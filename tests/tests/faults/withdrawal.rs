@@ -4,17 +4,18 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use bellhop_domain::id::OperationId;
 use bellhop_tests::{
     desk::{booking_id, new_key},
+    faults::Fault,
     stack::{Access, Options, Stack, eventually},
 };
+use bellhop_workflows::withdrawal;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
 use crate::{
-    PROGRAM,
-    course::{hears, quick},
-    users::Users,
+    PROGRAM, course::Course, end::hears, services::quick, sweep::OF_WITHDRAWALS, users::Users,
 };
 
 /// How many have booked.
@@ -24,10 +25,7 @@ const EXHIBITION: &str = "/exhibitions/exh_many";
 
 #[tokio::test]
 async fn a_withdrawal_that_is_killed_half_way_refunds_everybody_once() -> anyhow::Result<()> {
-    let mut options = Options { keep_data: true, ..quick()? };
-    let service = include_str!("../../../services/exhibition.toml").to_owned();
-    options.services.push(("exhibition.toml", service));
-    let mut stack = Stack::start_with(PROGRAM, options).await?;
+    let mut stack = Stack::start_with(PROGRAM, Options { keep_data: true, ..quick()? }).await?;
     let (sign, users) = Users::of(&stack);
     let exhibition = json!({
         "company": "com_mapo", "title": "many", "hall": "large", "capacity": MANY,
@@ -96,6 +94,54 @@ async fn a_withdrawal_that_is_killed_half_way_refunds_everybody_once() -> anyhow
     tokio::time::sleep(Duration::from_secs(1)).await; // what is given twice would come by now
     stack.assert_invariants().await?;
     stack.judge_remains().await
+}
+
+/// Its activity is refused, or loses its answers: each visitor has their money back once.
+#[tokio::test]
+async fn a_withdrawal_whose_activity_fails_refunds_everybody_once() -> anyhow::Result<()> {
+    let stack = Stack::start_with(PROGRAM, quick()?).await?;
+    let (_sign, users) = Users::of(&stack);
+    for fault in Fault::SURVIVED {
+        for activity in OF_WITHDRAWALS {
+            let ran = withdrawn_amid(&users, activity, fault).await;
+            ran.with_context(|| format!("{activity} {fault:?}"))?;
+        }
+    }
+    stack.assert_invariants().await?;
+    stack.judge_remains().await
+}
+
+async fn withdrawn_amid(users: &Users, activity: &str, fault: Fault) -> anyhow::Result<()> {
+    let (course, key) = (Course::UNVISITED, new_key());
+    let ground = course.ground(&key);
+    ground.lay(users, 3).await?;
+    let request = ground.request(course.service);
+    let mut bookings = vec![];
+    for _ in 0..3 {
+        bookings.push(users.desk("dev-customer").book(request.clone()).await?.id()?);
+    }
+    let operation = OperationId::from_key(&"mgr_dev".parse()?, &key);
+    let workflow = withdrawal::workflow_id(&operation);
+    users.access().faults().put(&workflow, activity, fault, 2)?;
+    let exhibition = request["exhibition_id"].as_str().context("a visit has one")?;
+    let path = format!("/exhibitions/{exhibition}/withdraw");
+    let begun = users.desk("dev-manager").post_as(&path, &key, json!({})).await?;
+    ensure!(begun.id()? == operation.to_string(), "it goes by its key: {begun:?}");
+    let path = format!("/operations/{operation}");
+    let over = eventually("the withdrawal is done", async || {
+        let operation = users.get("dev-manager", &path).await?.body;
+        Ok((operation["state"] == "done").then_some(operation))
+    });
+    let over = over.await?;
+    ensure!((&over["total"], &over["done"]) == (&json!(3), &json!(3)), "{over:#}");
+    ensure!(users.access().faults().fired(&workflow, activity) == 2, "it was to happen twice");
+    for id in bookings {
+        course.end.check(users, &id).await?;
+        let events = users.events(&id).await?;
+        let begun = events.iter().filter(|it| *it == "booking.cancelling").count();
+        ensure!(begun == 1, "{id} is cancelled once: {events:?}");
+    }
+    ground.is_left(users, 0).await
 }
 
 /// A visit that is paid up front.

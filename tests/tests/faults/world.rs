@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use bellhop_tests::{
-    desk::{Desk, a_taxi, booking_id, new_key},
+    desk::{booking_id, new_key},
     faults::Fault,
     history,
     stack::{Stack, eventually},
@@ -18,57 +18,28 @@ use serde_json::{Value, json};
 
 use crate::{
     PROGRAM,
-    course::{Course, ended, hears, quick},
+    course::Course,
+    end::{ended, hears},
+    ground::Trade,
+    services::quick,
     sweep::{Case, DELIVERY, Normal, undisturbed},
     users::Users,
 };
 
-/// A grade of taxi that one case has to itself: there is one.
-struct Grade(String);
-
-impl Grade {
-    fn of(case: &Case) -> Self {
-        Self(case.key.clone())
+/// Changes everything that a booking could look at: what is free has another, what is sold is dearer
+/// and sold no more, the nearest takes no more work, and somebody nearer or something cheaper appears.
+async fn change(users: &Users, case: &Case) -> anyhow::Result<()> {
+    let (course, ground, activity) = (case.course, &case.ground, &*case.activity);
+    let is_free = matches!(activity, "bookings.release" | "bookings.expire") && course.used == 0;
+    if !matches!(ground.trade, Trade::Driver | Trade::Cleaning) {
+        return ground.resell(users, course.service, is_free).await;
     }
-
-    async fn put(&self, manager: &Desk, price: i64, is_open: bool) -> anyhow::Result<()> {
-        self.put_as(manager, &self.0, price, is_open).await
+    let is_claim = activity == "dispatch.claim";
+    if course.finds_nobody() && !is_claim {
+        return Ok(()); // who came would rightly be found
     }
-
-    async fn put_as(
-        &self,
-        manager: &Desk,
-        id: &str,
-        price: i64,
-        is_open: bool,
-    ) -> anyhow::Result<()> {
-        let name = format!("a taxi for {price}");
-        let taxi = json!({
-            "company": "com_mapo", "grade": self.0, "name": name, "open": is_open,
-            "price": {"minor": price, "currency": "KRW"}, "capacity": 1,
-        });
-        let put = manager.put(&format!("/taxis/taxi_{id}"), taxi).await?;
-        ensure!(matches!(put.status, 200 | 201), "{put:?}");
-        Ok(())
-    }
-
-    /// A request for a taxi of this grade.
-    fn ask(&self, mut request: Value) -> Value {
-        request["options"]["grade"] = json!(self.0);
-        request
-    }
-}
-
-/// Changes everything that a booking could look at: somebody else takes the place if it is free, the
-/// tariff and the name change, nothing more is sold, and a cheaper taxi appears.
-async fn change(users: &Users, case: &Case, grade: &Grade) -> anyhow::Result<()> {
-    let rival = users.desk("dev-customer-lee");
-    let booked = rival.book(grade.ask(a_taxi("tok_ok"))).await?;
-    let is_free = matches!(&*case.activity, "bookings.release" | "bookings.expire");
-    ensure!(booked.status == 201 || !is_free, "the place is free again: {booked:?}");
-    let manager = users.desk("dev-manager");
-    grade.put(&manager, 12_000, false).await?;
-    grade.put_as(&manager, &format!("{}-cheaper", grade.0), 4_000, true).await
+    let may_come = !course.finds_nobody() || course.has_nobody();
+    ground.move_people(users, course.service, is_free && !course.has_nobody(), may_come).await
 }
 
 /// Runs a course to the end in a world that `change`s while the answer of its activity is held.
@@ -76,20 +47,37 @@ async fn twice(
     users: &Users,
     case: &Case,
     normal: &Normal,
-    change: impl AsyncFnOnce(&Grade) -> anyhow::Result<()>,
+    change: impl AsyncFnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let grade = Grade::of(case);
-    grade.put(&users.desk("dev-manager"), 9_800, true).await?;
-    case.put(users).await?;
-    let course = case.course.run(users, &case.key, grade.ask(case.course.request()));
+    case.begin(users, 1).await?;
     let world = async {
         held(users, case).await?;
-        change(&grade).await?;
+        change().await?;
         users.access().faults().let_go(&case.workflow()?, &case.activity)
     };
-    futures::try_join!(course, world)?;
-    case.check(users, normal).await
+    futures::try_join!(case.go(users), world)?;
+    case.check(users, normal).await?;
+    first_claim_stands(users, case).await
 }
+
+/// Whoever appeared since: who was claimed first is who was near then.
+async fn first_claim_stands(users: &Users, case: &Case) -> anyhow::Result<()> {
+    if case.activity != "dispatch.claim" || case.course.has_nobody() {
+        return Ok(());
+    }
+    let path = format!("/bookings/{}/timeline", case.id()?);
+    let events = users.get("dev-operator", &path).await?.body;
+    let events = events["events"].as_array().context("a booking has events")?;
+    let is_claim = |it: &&Value| it["type"] == "assignment.made" || it["type"] == "offer.made";
+    let first = events.iter().find(is_claim).context("somebody was claimed")?;
+    let nearest = case.ground.person(0);
+    ensure!(first.to_string().contains(&nearest), "{nearest} is to be claimed: {first:#}");
+    Ok(())
+}
+
+/// How many answers are held at the same time: each is for a few seconds at most, and the world has to
+/// change in that time.
+const ABREAST: usize = 8;
 
 async fn held(users: &Users, case: &Case) -> anyhow::Result<()> {
     let (faults, workflow) = (users.access().faults(), case.workflow()?);
@@ -105,19 +93,16 @@ async fn the_first_answer_stands_in_a_changed_world() -> anyhow::Result<()> {
     let cases = Case::all(&normal, &[(Fault::HoldAnswer, 1)])?;
     let (partners, ours): (Vec<_>, Vec<_>) =
         cases.into_iter().partition(|it| partner(it).is_some());
-    // An answer is held for a few seconds at most: few at a time, so that the world changes in time.
     let runs = stream::iter(&ours).map(async |case| {
-        let ran = twice(&users, case, &normal[&case.course], async |grade| {
-            change(&users, case, grade).await
-        });
+        let ran = twice(&users, case, &normal[&case.course], async || change(&users, case).await);
         ran.await.with_context(|| format!("{case:?}"))
     });
-    runs.buffer_unordered(8).try_collect::<Vec<()>>().await?;
+    runs.buffer_unordered(ABREAST).try_collect::<Vec<()>>().await?;
     let mut by_activity = BTreeMap::<_, Vec<_>>::new();
     for case in &partners {
         by_activity.entry(&case.activity).or_default().push(case);
     }
-    for cases in by_activity.values() {
+    for cases in by_activity.values().flat_map(|cases| cases.chunks(ABREAST)) {
         with_partner_away(&stack, &users, cases, &normal).await?;
     }
     stack.assert_invariants().await?;
@@ -158,7 +143,7 @@ async fn with_partner_away(
             }
             anyhow::Ok(())
         };
-        let ran = twice(users, case, &normal[&case.course], async |_| {
+        let ran = twice(users, case, &normal[&case.course], async || {
             all_held.wait().await;
             stack.partner(name, "unavailable").await
         });
@@ -178,16 +163,16 @@ async fn a_refusal_stands_in_a_changed_world() -> anyhow::Result<()> {
     let (_sign, users) = Users::of(&stack);
     let (customer, faults) = (stack.desk("dev-customer"), stack.faults());
     let (sold_out, declined) = (new_key(), new_key());
-    let grade = Grade(sold_out.clone());
-    grade.put(&stack.desk("dev-manager"), 9_800, true).await?;
-    let rival = customer.book(grade.ask(a_taxi("tok_ok"))).await?.id()?;
+    let taxi = Course::CANCELLED.ground(&sold_out);
+    taxi.lay(&users, 1).await?;
+    let request = taxi.request("call-taxi");
+    let rival = customer.book(request.clone()).await?.id()?;
 
     // The only place is freed between the two runs.
     let id = booking_id(&sold_out)?;
     faults.put(&id, "bookings.open", Fault::HoldAnswer, 1)?;
     let book = async {
-        let answer =
-            users.post("dev-customer", "/bookings", &sold_out, grade.ask(a_taxi("tok_ok")));
+        let answer = users.post("dev-customer", "/bookings", &sold_out, request);
         hears(&answer.await?, 409, "sold_out", "/code")
     };
     let free = async {
@@ -206,7 +191,8 @@ async fn a_refusal_stands_in_a_changed_world() -> anyhow::Result<()> {
     let id = booking_id(&declined)?;
     faults.put(&id, "payments.authorize", Fault::HoldAnswer, 1)?;
     let book = async {
-        let request = grade.ask(a_taxi("tok_declined"));
+        let mut request = taxi.request("call-taxi");
+        request["payment"]["token"] = json!("tok_declined");
         let answer = users.post("dev-customer", "/bookings", &declined, request).await?;
         hears(&answer, 402, "payment_declined", "/code")
     };
