@@ -101,7 +101,7 @@ async fn go(
     }
     hears(&booked, 201, "awaiting_approval", "/status")?;
     course.run(users, key, request).await?;
-    course.check(users, taxis, &id).await.map(|_told| true)
+    course.check_alone(users, &id).await.map(|_told| true)
 }
 
 /// The activities between whose act and report a cancel waits.
