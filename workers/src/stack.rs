@@ -92,10 +92,6 @@ impl Stack {
             self.interceptor,
         )?;
         hands.join(Queue::Bookings).await?;
-        // With a connection and a cache of its own: a workflow task that one of them has lost times
-        // out and goes to the other, as it would from pod to pod.
-        let spare = temporal::connect(&at.temporal_address, &at.temporal_namespace).await?;
-        let spare = hands.on(spare);
         let settings = self.limits.settings(&at.bookings_queue);
         let (db, temporal) = (store.clone(), client.clone());
         let api = Api::new(db, temporal, self.services, Tokens::dev(), self.pace, settings);
@@ -111,7 +107,6 @@ impl Stack {
         let workers = async {
             tokio::try_join!(
                 hands.serve(Queue::Bookings, workers_stop.clone()),
-                spare.serve(Queue::Bookings, workers_stop.clone()),
                 hands.serve(Queue::Payments, workers_stop.clone()),
                 hands.serve(Queue::Dispatch, workers_stop.clone()),
                 hands.serve(Queue::Notifications, workers_stop.clone()),

@@ -131,12 +131,6 @@ impl Hands {
         })
     }
 
-    /// The same hands on another connection.
-    #[must_use]
-    pub fn on(&self, client: Client) -> Self {
-        Self { client, ..self.clone() }
-    }
-
     /// Joins the workers of a queue; called before the process says that it is ready.
     ///
     /// # Errors
