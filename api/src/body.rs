@@ -74,3 +74,8 @@ fn is_json(request: &Request) -> bool {
     let kind = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
+
+/// Whether a member of a body is a line of text: 1 to `longest` characters, none of them a control.
+pub(crate) fn is_line(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.trim().chars().count()) && !text.chars().any(char::is_control)
+}

@@ -34,13 +34,15 @@ impl Caller {
     /// Whether the caller may know of a booking. For those who may not there is no such booking.
     pub(crate) fn may_see(&self, booking: &BookingRow) -> bool {
         let view = &booking.view;
-        let asked = view.offer.as_ref().map(|it| &it.assignment);
         let is_ours = |it: &Option<CompanyId>| it.as_ref().is_some_and(|it| self.acts_for(it));
         match self.role {
             Role::Customer => booking.owner == self.subject,
-            Role::Manager => is_ours(&view.company) || asked.is_some_and(|it| is_ours(&it.company)),
+            Role::Manager => {
+                is_ours(&view.company)
+                    || view.offer.as_ref().is_some_and(|it| is_ours(&it.assignment.company))
+            }
             // Who serves it, or is asked to; where only a vehicle is assigned, the company's drivers.
-            Role::Driver => view.assignment.iter().chain(asked).any(|it| match &it.subject {
+            Role::Driver => view.involved().any(|it| match &it.subject {
                 Some(subject) => *subject == self.subject,
                 None => is_ours(&view.company),
             }),

@@ -54,6 +54,15 @@ pub(crate) fn page_size(limit: Option<u32>) -> Result<u32, Problem> {
     Err(Problem::new(Kind::InvalidQuery, format!("limit: use 1 to {LONGEST_PAGE}")))
 }
 
+/// Where a page begins, and how many items it shall have.
+pub(crate) fn paging(
+    text: Option<&str>,
+    limit: Option<u32>,
+) -> Result<(Option<Cursor>, u32), Problem> {
+    let limit = page_size(limit)?;
+    Ok((text.map(cursor).transpose()?, limit))
+}
+
 /// Where a page begins.
 pub(crate) fn cursor(text: &str) -> Result<Cursor, Problem> {
     text.parse().map_err(|error| Problem::new(Kind::InvalidQuery, format!("cursor: {error}")))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bellhop_domain::{
     id::{MethodId, PoolId},
     money::Money,
-    plan::{Customer, Means, Pace, Place, Plan, Request, Violation},
+    plan::{Customer, Means, Pace, Place, Plan, Request, Violation, is_option_value},
     service::{InvalidService, Service},
     text::Language,
 };
@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::{
+    body::is_line,
     caller::Caller,
     problem::{Kind, Problem},
 };
@@ -232,14 +233,10 @@ pub(crate) fn means_violations(
 ) -> Vec<Violation> {
     let mut found = vec![];
     let mut wrong = |name: &str, detail| found.push(violation(&format!("{within}/{name}"), detail));
-    let in_kind = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
-    if kind.is_some_and(|it| !(1..=32).contains(&it.chars().count()) || !it.chars().all(in_kind)) {
+    if kind.is_some_and(|it| it.chars().count() > 32 || !is_option_value(it)) {
         wrong("kind", "use 1 to 32 letters, digits, '_' or '-'".to_owned());
     }
-    let fits = |it: &str| {
-        (1..=200).contains(&it.trim().chars().count()) && !it.chars().any(char::is_control)
-    };
-    if !token.is_none_or(fits) {
+    if !token.is_none_or(|it| is_line(it, 200)) {
         wrong("token", "write 1 to 200 characters".to_owned());
     }
     found
@@ -259,8 +256,7 @@ impl NewBooking {
     fn violations(&self, method: Option<&PaymentMethod>, now: Timestamp) -> Vec<Violation> {
         let mut found = self.payment.as_ref().map_or(vec![], |it| it.violations(method));
         let mut text = |pointer, text: &str, longest| {
-            let length = text.trim().chars().count();
-            if !(1..=longest).contains(&length) || text.chars().any(char::is_control) {
+            if !is_line(text, longest) {
                 found.push(violation(pointer, format!("write 1 to {longest} characters")));
             }
         };

@@ -122,8 +122,8 @@ impl ConfirmationView {
             };
             return Some(Self { number, status });
         }
-        let is_over = view.status.is_end() || view.status.is_undone();
-        let follows = matches!(dispatch, Some(Dispatch::EntryConfirmation)) && !is_over;
+        let follows =
+            matches!(dispatch, Some(Dispatch::EntryConfirmation)) && !view.status.is_over();
         follows.then_some(Self { number: None, status: "pending" })
     }
 }

@@ -289,7 +289,9 @@ impl Service {
     }
 }
 
-fn is_option_value(text: &str) -> bool {
+/// Whether it is the value of an option: 1 to 64 letters, digits, `_` or `-`. Whatever options name
+/// (variants of pools, skills of staff) is written so, too.
+pub fn is_option_value(text: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     (1..=64).contains(&text.chars().count()) && text.chars().all(allowed)
 }

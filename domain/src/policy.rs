@@ -187,8 +187,7 @@ pub fn allowed_actions(
 /// is begun.
 pub fn may_decline_offer(service: &Service, view: &BookingView, role: Role) -> bool {
     let is_asked = view.offer.is_some() && may(view.status, Trigger::Assign, role);
-    let is_person = matches!(service.dispatch, Some(Dispatch::Nearest(_)));
-    is_asked || (is_person && may(view.status, Trigger::Unassign, role))
+    is_asked || (service.sends_person() && may(view.status, Trigger::Unassign, role))
 }
 
 /// Whether `actor` may answer the question `offer` now: the one that stands, and as who was asked.
@@ -200,18 +199,17 @@ pub fn may_answer_offer(
     offer: &OfferId,
     accept: bool,
 ) -> bool {
-    let asked = view.offer.as_ref().map(|it| &it.assignment);
     let is_theirs = |it: &Assignment| {
         it.offer.as_ref() == Some(offer)
             && (actor.role != Role::Driver
                 || it.subject.as_ref().is_some_and(|it| it.as_str() == actor.id))
     };
     let may = if accept {
-        asked.is_some() && may(view.status, Trigger::Assign, actor.role)
+        view.offer.is_some() && may(view.status, Trigger::Assign, actor.role)
     } else {
         may_decline_offer(service, view, actor.role)
     };
-    may && asked.or(view.assignment.as_ref()).is_some_and(is_theirs)
+    may && view.involved().next().is_some_and(is_theirs)
 }
 
 /// The state that follows once everything the customer waits for is done: the first phase of the

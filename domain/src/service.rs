@@ -119,6 +119,11 @@ impl Service {
         }
     }
 
+    /// Whether somebody is sent who may yet decline.
+    pub fn sends_person(&self) -> bool {
+        matches!(self.dispatch, Some(Dispatch::Nearest(_)))
+    }
+
     /// Where `stage` stands among the stages.
     pub fn stage_index(&self, stage: &str) -> Option<usize> {
         self.fulfilment.as_ref()?.stages.iter().position(|it| it.id == stage)

@@ -1,10 +1,15 @@
 //! The states of a booking and the one table of moves between them.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::Role;
+
+/// A word that none of them is written as.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no state")]
+pub struct UnknownWord(String);
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -24,10 +29,14 @@ macro_rules! words {
                     $(Self::$variant => $word,)+
                 }
             }
+        }
 
-            /// Reads the word.
-            pub fn from_word(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|it| it.as_str() == word)
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                let known = Self::ALL.iter().copied().find(|it| it.as_str() == word);
+                known.ok_or_else(|| UnknownWord(word.to_owned()))
             }
         }
 
@@ -264,6 +273,11 @@ impl Status {
         matches!(self, Completed | Cancelled | Rejected | Expired | NoShow | Unfulfilled)
     }
 
+    /// Whether the booking has ended, or is being undone: nothing more is begun for it.
+    pub const fn is_over(self) -> bool {
+        self.is_end() || self.is_undone()
+    }
+
     /// Whether the customer who books has the answer that they wait for.
     pub const fn is_decided(self) -> bool {
         !matches!(self, Pending | AwaitingPayment)
@@ -347,7 +361,7 @@ mod tests {
     #[test]
     fn words_are_read_back() {
         for status in Status::ALL {
-            assert_eq!(Status::from_word(status.as_str()), Some(*status));
+            assert_eq!(status.as_str().parse(), Ok(*status));
         }
     }
 }

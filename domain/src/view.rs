@@ -121,6 +121,12 @@ impl Default for BookingView {
 }
 
 impl BookingView {
+    /// Who or what is to serve the booking: who is asked to, then who is assigned.
+    pub fn involved(&self) -> impl Iterator<Item = &Assignment> {
+        let asked = self.offer.as_ref().map(|it| &it.assignment);
+        asked.into_iter().chain(&self.assignment)
+    }
+
     /// Folds the next event in.
     ///
     /// An event that cannot follow is counted in `seq` and raises attention, and changes nothing

@@ -1,6 +1,9 @@
 //! Acts: what each answered, so that a repeat answers the same in a changed world.
 
-use bellhop_domain::{id::BookingId, key::ActKey};
+use bellhop_domain::{
+    id::BookingId,
+    key::{ActKey, Purpose},
+};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -20,8 +23,9 @@ where
     Ok(row.map(|(Json(outcome),)| outcome))
 }
 
-/// Whether the act was done, whatever it answered.
-pub(crate) async fn is_done(tx: &mut Tx, key: &ActKey) -> Result<bool> {
+/// Whether the booking has let go of what it had: it is closed to acts that come late.
+pub(crate) async fn is_released(tx: &mut Tx, booking: &BookingId) -> Result<bool> {
+    let key = ActKey::new(booking, Purpose::Release, 1);
     let row: Option<(i64,)> =
         query!(fetch_optional, tx, "SELECT at FROM acts WHERE act_key = $1", key.as_str(),)?;
     Ok(row.is_some())

@@ -12,7 +12,7 @@ use crate::{
     Cursor, Page, Result, Store,
     column::{Instant, Json, Word},
     db::{Tx, build, execute, lock, query},
-    page::one_more,
+    page::page_by,
 };
 
 /// A booking.
@@ -117,11 +117,7 @@ impl Store {
                 sql.push(r" OR lower(assignee) LIKE ").push_bind(format!("%{}%", q.to_lowercase()));
                 sql.push(r" ESCAPE '\')");
             }
-            if let Some(cursor) = cursor {
-                sql.push(" AND (created_at, id) < (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(one_more(limit));
+            page_by!(sql, ("created_at", "id"), newest, cursor, limit);
         })?;
         Ok(page(rows, limit))
     }
@@ -143,11 +139,7 @@ impl Store {
             if let Some(company) = company {
                 sql.push(" AND company = ").push_bind(company.as_str());
             }
-            if let Some(cursor) = cursor {
-                sql.push(" AND (created_at, id) > (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY created_at, id LIMIT ").push_bind(one_more(limit));
+            page_by!(sql, ("created_at", "id"), oldest, cursor, limit);
         })?;
         Ok(page(rows, limit))
     }

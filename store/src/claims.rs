@@ -7,7 +7,6 @@ use bellhop_domain::{
     act::{Claim, Claimed},
     event::{Assignment, Event, NewEvent, Offer},
     id::{BookingId, OfferId, SubjectId},
-    key::{ActKey, Purpose},
     plan::Plan,
     status::{Status, Trigger},
 };
@@ -19,7 +18,7 @@ use crate::{
     column::{Instant, Word},
     db::{Tx, build, execute, query},
     events,
-    page::one_more,
+    page::page_by,
 };
 
 /// A claim on somebody.
@@ -63,8 +62,7 @@ impl Store {
         }
         let mut booking = booking.ok_or_else(|| StoreError::NoBooking(id.clone()))?;
         let status = booking.view.status;
-        let release = ActKey::new(id, Purpose::Release, 1);
-        if status.is_end() || status.is_undone() || acts::is_done(&mut tx, &release).await? {
+        if status.is_over() || acts::is_released(&mut tx, id).await? {
             return acts::finish(tx, &claim.key, id, Claimed::Closed, now).await;
         }
         end(&mut tx, id, now).await?;
@@ -107,11 +105,7 @@ impl Store {
             if let Some(staff) = staff {
                 sql.push(" AND staff_id = ").push_bind(staff.as_str());
             }
-            if let Some(cursor) = cursor {
-                sql.push(" AND (made_at, offer_id) < (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY made_at DESC, offer_id DESC LIMIT ").push_bind(one_more(limit));
+            page_by!(sql, ("made_at", "offer_id"), newest, cursor, limit);
         })?;
         drop(db);
         let page = Page::of(rows, limit, |it| Cursor::new(it.made_at.timestamp(), &it.offer_id.0));

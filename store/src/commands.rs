@@ -20,6 +20,10 @@ use crate::{
 /// caller waits for its answer.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
+/// Writes a command down that is not there yet.
+const PUT: &str = "INSERT INTO commands (id, booking_id, command, due_at)
+                   VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
+
 /// A command that nobody knows the answer to yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenCommand<C> {
@@ -45,15 +49,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool> {
         let mut db = self.writer().await?;
-        let inserted = execute!(
-            db,
-            "INSERT INTO commands (id, booking_id, command, due_at)
-             VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
-            id,
-            booking.as_str(),
-            Json(command),
-            Instant::from(after(now)),
-        )?;
+        let inserted =
+            execute!(db, PUT, id, booking.as_str(), Json(command), Instant::from(after(now)),)?;
         Ok(inserted == 1)
     }
 
@@ -115,15 +112,7 @@ pub(crate) async fn put<C: Serialize + Sync>(
     command: &C,
     now: Timestamp,
 ) -> Result<()> {
-    execute!(
-        tx,
-        "INSERT INTO commands (id, booking_id, command, due_at)
-         VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
-        id,
-        booking.as_str(),
-        Json(command),
-        Instant::from(now),
-    )?;
+    execute!(tx, PUT, id, booking.as_str(), Json(command), Instant::from(now),)?;
     Ok(())
 }
 

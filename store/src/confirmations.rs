@@ -1,10 +1,9 @@
 //! Confirmations of entry: what lets a visitor in, with a state of its own (exhibition 5 and 8).
 
 use bellhop_domain::{
-    act::{Confirm, Confirmed, Released},
+    act::{Confirm, Confirmed},
     event::{Event, NewEvent},
     id::BookingId,
-    key::{ActKey, Purpose},
 };
 use jiff::Timestamp;
 
@@ -31,9 +30,8 @@ impl Store {
             return Ok(outcome);
         }
         let mut booking = booking.ok_or_else(|| StoreError::NoBooking(id.clone()))?;
-        let released = ActKey::new(id, Purpose::Release, 1);
-        let is_closed = booking.view.status.is_undone()
-            || acts::outcome::<Released>(&mut tx, &released).await?.is_some();
+        let is_undone = booking.view.status.is_undone();
+        let is_closed = is_undone || acts::is_released(&mut tx, id).await?;
         let outcome = if is_closed {
             Confirmed::Closed
         } else {

@@ -1,8 +1,6 @@
 //! The dashboard: one line a request, with what it is paid with as that stands now (home-cleaning 3
 //! and 4). It reads columns only, never the plans and views.
 
-use std::str::FromStr;
-
 use bellhop_domain::{
     id::{BookingId, CompanyId, MethodId, SubjectId},
     money::{Currency, Money},
@@ -14,7 +12,7 @@ use crate::{
     Cursor, Page, Result, Store,
     column::{Instant, Word},
     db::build,
-    page::one_more,
+    page::page_by,
 };
 
 /// A request, as the dashboard shows it.
@@ -101,30 +99,10 @@ impl Store {
             if let Some(to) = filter.to {
                 sql.push(" AND starts_at < ").push_bind(Instant::from(to));
             }
-            if let Some(cursor) = cursor {
-                sql.push(" AND (starts_at, bookings.id) < (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY starts_at DESC, bookings.id DESC LIMIT ");
-            sql.push_bind(one_more(limit));
+            page_by!(sql, ("starts_at", "bookings.id"), newest, cursor, limit);
         })?;
         let page = Page::of(rows, limit, |it| Cursor::new(it.starts_at.timestamp(), &it.id.0));
         Ok(page.map(DashboardRow::from))
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("no booking stands so: {0}")]
-struct UnknownStatus(String);
-
-/// A status, as it is read.
-struct ReadStatus(Status);
-
-impl FromStr for ReadStatus {
-    type Err = UnknownStatus;
-
-    fn from_str(word: &str) -> Result<Self, UnknownStatus> {
-        Status::from_word(word).map(Self).ok_or_else(|| UnknownStatus(word.to_owned()))
     }
 }
 
@@ -141,7 +119,7 @@ struct Row {
     method: Option<Word<MethodId>>,
     method_kind: Option<String>,
     detached_at: Option<Instant>,
-    status: Word<ReadStatus>,
+    status: Word<Status>,
 }
 
 impl From<Row> for DashboardRow {
@@ -157,7 +135,7 @@ impl From<Row> for DashboardRow {
             is_attached: row.method_kind.is_some() && row.detached_at.is_none(),
             pay_kind: row.method_kind.or(row.pay_kind),
             method: row.method.map(|it| it.0),
-            status: row.status.0.0,
+            status: row.status.0,
         }
     }
 }

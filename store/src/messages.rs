@@ -23,7 +23,7 @@ use crate::{
     column::{Instant, Word},
     db::{Tx, build, insert_rows, query},
     events::Told,
-    page::one_more,
+    page::page_by,
 };
 
 /// How many shards the bookings' messages are spread over; each has one deliverer at a time.
@@ -176,11 +176,7 @@ impl Store {
             sql.push(concat!("SELECT ", columns!(), " FROM messages WHERE customer = "));
             sql.push_bind(subject.as_str());
             sql.push(" AND audience = ").push_bind(audience.as_str());
-            if let Some(cursor) = cursor {
-                sql.push(" AND (created_at, id) < (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(one_more(limit));
+            page_by!(sql, ("created_at", "id"), newest, cursor, limit);
         })?;
         let rows: Vec<MessageRow> = rows.into_iter().map(MessageRow::from).collect();
         Ok(Page::of(rows, limit, |it| Cursor::new(it.created_at, &it.id)))

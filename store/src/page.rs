@@ -58,6 +58,26 @@ impl<T> Page<T> {
     }
 }
 
+/// Ends a query that is being built with a page of its list: what comes after the cursor in the order of
+/// an instant and an id, newest or oldest first, and one row more than the limit.
+macro_rules! page_by {
+    ($sql:ident, ($at:literal, $id:literal), newest, $cursor:expr, $limit:expr) => {
+        $crate::page::page_by!($sql, $at, $id, "<", " DESC", $cursor, $limit)
+    };
+    ($sql:ident, ($at:literal, $id:literal), oldest, $cursor:expr, $limit:expr) => {
+        $crate::page::page_by!($sql, $at, $id, ">", "", $cursor, $limit)
+    };
+    ($sql:ident, $at:literal, $id:literal, $than:literal, $way:literal, $cursor:expr, $limit:expr) => {
+        if let Some(cursor) = $cursor {
+            $sql.push(concat!(" AND (", $at, ", ", $id, ") ", $than, " ("));
+            $sql.push_bind(cursor.at()).push(", ").push_bind(cursor.id()).push(")");
+        }
+        $sql.push(concat!(" ORDER BY ", $at, $way, ", ", $id, $way, " LIMIT "));
+        $sql.push_bind($crate::page::one_more($limit));
+    };
+}
+pub(crate) use page_by;
+
 /// How many rows tell whether a page of `limit` is the last.
 pub(crate) fn one_more(limit: u32) -> i64 {
     i64::from(limit.max(1)) + 1

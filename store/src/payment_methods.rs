@@ -12,7 +12,7 @@ use crate::{
     bookings::{self, Locked},
     column::{Instant, Word},
     db::{Tx, build, execute, query},
-    page::one_more,
+    page::page_by,
 };
 
 /// A stored method.
@@ -126,11 +126,7 @@ impl Store {
         let rows: Vec<Row> = build!(db, |sql| {
             sql.push(concat!("SELECT ", columns!(), " FROM payment_methods WHERE owner = "));
             sql.push_bind(owner.as_str()).push(" AND detached_at IS NULL");
-            if let Some(cursor) = cursor {
-                sql.push(" AND (created_at, id) > (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY created_at, id LIMIT ").push_bind(one_more(limit));
+            page_by!(sql, ("created_at", "id"), oldest, cursor, limit);
         })?;
         let page = Page::of(rows, limit, |it| Cursor::new(it.created_at.timestamp(), &it.id.0));
         Ok(page.map(PaymentMethod::from))

@@ -12,7 +12,7 @@ use crate::{
     Cursor, Page, Result, Store, StoreError,
     column::{Instant, Word},
     db::{Tx, build, execute, lock, query},
-    page::one_more,
+    page::page_by,
 };
 
 /// A pool of limited things: a company's taxis of one grade, the places of an exhibition.
@@ -171,11 +171,7 @@ impl Store {
             if let Some(company) = company {
                 sql.push(" AND company = ").push_bind(company.as_str());
             }
-            if let Some(cursor) = cursor {
-                sql.push(" AND (created_at, id) > (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY created_at, id LIMIT ").push_bind(one_more(limit));
+            page_by!(sql, ("created_at", "id"), oldest, cursor, limit);
         })?;
         let page = Page::of(rows, limit, |it| Cursor::new(it.created_at.timestamp(), &it.id.0));
         Ok(page.map(PoolRow::from))

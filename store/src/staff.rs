@@ -11,7 +11,7 @@ use crate::{
     Cursor, Page, Result, Store, StoreError,
     column::{Instant, Json, Word},
     db::{Tx, build, execute, query},
-    page::one_more,
+    page::page_by,
 };
 
 /// Millionths of a degree, as places stand in the database.
@@ -161,11 +161,7 @@ impl Store {
                 }
                 sql.push(")");
             }
-            if let Some(cursor) = cursor {
-                sql.push(" AND (created_at, id) > (").push_bind(cursor.at());
-                sql.push(", ").push_bind(cursor.id()).push(")");
-            }
-            sql.push(" ORDER BY created_at, id LIMIT ").push_bind(one_more(limit));
+            page_by!(sql, ("created_at", "id"), oldest, cursor, limit);
         })?;
         let page = Page::of(rows, limit, |it| Cursor::new(it.created_at.timestamp(), &it.id.0));
         Ok(page.map(StaffRow::from))

@@ -46,8 +46,6 @@ pub enum Fault {
 impl Fault {
     /// Those that leave the process alive, and need nothing of the test.
     pub const SURVIVED: [Self; 2] = [Self::Refuse, Self::LoseAnswer];
-    /// Those that end it.
-    pub const DEADLY: [Self; 2] = [Self::DieBefore, Self::DieAfter];
 }
 
 /// How long a process that is to end waits for others that meet such a fault: they end with it, so

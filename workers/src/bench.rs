@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     customers::Customers,
     load::Load,
-    report::{Asked, COMMANDS_HEAD, Commands, Figures, HEAD, Report, Run},
+    report::{COMMANDS_HEAD, Commands, Figures, HEAD, Report, Run},
     shape::{Payments, Service, Until},
 };
 use crate::{
@@ -167,7 +167,7 @@ async fn median(args: &BenchArgs, stop: &CancellationToken) -> anyhow::Result<Re
         Some(url) if url.starts_with("postgres") => "postgres",
         _ => "sqlite",
     };
-    Ok(Report::of(args.asked(), database, runs))
+    Ok(Report::of(args, database, runs))
 }
 
 /// Measures once, on an engine and a database of its own unless they are named.
@@ -187,11 +187,6 @@ async fn once(args: &BenchArgs, stop: &CancellationToken) -> anyhow::Result<Run>
 }
 
 impl BenchArgs {
-    fn asked(&self) -> Asked {
-        let Self { service, until, payments, clients, bookings, .. } = *self;
-        Asked { service, until, payments, clients, bookings }
-    }
-
     /// The bookings of a cluster run on a queue of their own, so that nobody picks up what a bench
     /// that was killed has left behind.
     fn cluster(&self) -> Option<TemporalArgs> {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use bellhop_domain::status::Status;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -169,7 +170,7 @@ async fn watch(api: &Api, id: &str, output: Output) -> anyhow::Result<()> {
 
 fn has_ended(booking: &Value) -> bool {
     let status = booking["status"].as_str().unwrap_or_default();
-    bellhop_domain::status::Status::from_word(status).is_some_and(|it| it.is_end())
+    status.parse::<Status>().is_ok_and(Status::is_end)
 }
 
 /// `println!` would panic where a reader, say `head`, has had enough.

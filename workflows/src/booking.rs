@@ -237,8 +237,7 @@ impl Booking {
         answer: AnswerOffer,
     ) -> Result<Receipt, HandlerError> {
         let view = &self.record.view;
-        let asked = view.offer.as_ref().map(|it| it.assignment.clone());
-        let assignment = asked.or_else(|| view.assignment.clone()).ok_or(NOT_ALLOWED)?;
+        let assignment = view.involved().next().cloned().ok_or(NOT_ALLOWED)?;
         let fact = if answer.accept {
             let assigned = Event::Assigned { assignment };
             Fact::new(assigned).moving(Trigger::Assign, Status::Confirmed)

@@ -267,11 +267,6 @@ fn kind(error: &ActivityExecutionError) -> &str {
         _ => "error",
     }
 }
-
-pub(crate) fn is_over(status: Status) -> bool {
-    status.is_end() || status.is_undone()
-}
-
 /// What never happens.
 pub(crate) fn never() -> impl Future<Output = ()> {
     std::future::pending()
@@ -291,7 +286,7 @@ impl Saga {
 
     /// Waits until the booking has ended, or is to be undone.
     pub(crate) async fn moved(&self) {
-        self.wait(|record| is_over(record.view.status)).await;
+        self.wait(|record| record.view.status.is_over()).await;
     }
 
     pub(crate) fn timer(
@@ -418,7 +413,7 @@ impl Saga {
 
     /// Stops the course where a command has moved the booking to its end, or to be undone.
     pub(crate) fn stop_if_moved(&self) -> Result<(), End> {
-        if is_over(self.status()) { Err(End::Moved) } else { Ok(()) }
+        if self.status().is_over() { Err(End::Moved) } else { Ok(()) }
     }
 
     /// Publishes the end that the course came to. What a command has decided stands.
@@ -431,7 +426,7 @@ impl Saga {
                 (Event::Unfulfilled { code }, Trigger::GiveUp, Status::Unfulfilled)
             }
         };
-        if !is_over(self.status()) {
+        if !self.status().is_over() {
             self.publish(Fact::new(event).moving(trigger, status));
         }
     }

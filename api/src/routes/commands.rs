@@ -58,12 +58,7 @@ pub(super) struct NewDecline {
 /// Nothing more than the command itself.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewApprove {}
-
-/// The same, to a question.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewAnswer {}
+pub(super) struct Nothing {}
 
 /// Where a booking goes next.
 #[derive(Debug, Deserialize)]
@@ -109,8 +104,8 @@ pub(super) async fn advance(
         _ => Trigger::Advance,
     };
     let order = Order::take(&api, &caller, &id, "advance", trigger, &key, fingerprint).await?;
-    let command = (!order.is_repeat)
-        .then(|| Command::Advance(Advance { caller: order.caller(), to: new.to.clone() }));
+    let command =
+        order.unless_repeated(|caller| Command::Advance(Advance { caller, to: new.to.clone() }));
     let is_there = |row: &BookingRow| has_reached(&row.plan.service, &row.view, &new.to);
     order.carry_out(command, deadline, is_there).await
 }
@@ -122,11 +117,11 @@ pub(super) async fn approve(
     Named(id): Named<BookingId>,
     key: IdempotencyKey,
     deadline: Deadline,
-    Body { value: NewApprove {}, fingerprint }: Body<NewApprove>,
+    Body { value: Nothing {}, fingerprint }: Body<Nothing>,
 ) -> Result<Answer, Problem> {
     let order = Order::take(&api, &caller, &id, "approve", Trigger::Approve, &key, fingerprint);
     let order = order.await?;
-    let command = (!order.is_repeat).then(|| Command::Approve(Approve { caller: order.caller() }));
+    let command = order.unless_repeated(|caller| Command::Approve(Approve { caller }));
     let is_settled = |row: &BookingRow| {
         row.view.status.is_decided()
             && !matches!(row.view.status, Status::AwaitingApproval | Status::Dispatching)
@@ -146,8 +141,8 @@ pub(super) async fn decline(
     check_reason(new.reason.as_deref())?;
     let order = Order::take(&api, &caller, &id, "decline", Trigger::Decline, &key, fingerprint);
     let order = order.await?;
-    let command = (!order.is_repeat)
-        .then(|| Command::Decline(Decline { caller: order.caller(), reason: new.reason }));
+    let command =
+        order.unless_repeated(|caller| Command::Decline(Decline { caller, reason: new.reason }));
     order.carry_out(command, deadline, |row| row.view.status.is_end()).await
 }
 
@@ -158,7 +153,7 @@ pub(super) async fn accept_offer(
     Named(offer): Named<OfferId>,
     key: IdempotencyKey,
     deadline: Deadline,
-    Body { value: NewAnswer {}, fingerprint }: Body<NewAnswer>,
+    Body { value: Nothing {}, fingerprint }: Body<Nothing>,
 ) -> Result<Answer, Problem> {
     let (order, command) = answer_offer(&api, &caller, &offer, true, &key, fingerprint).await?;
     let is_done = |row: &BookingRow| row.view.offer.as_ref().is_none_or(|it| it.id != offer);
@@ -172,14 +167,11 @@ pub(super) async fn decline_offer(
     Named(offer): Named<OfferId>,
     key: IdempotencyKey,
     deadline: Deadline,
-    Body { value: NewAnswer {}, fingerprint }: Body<NewAnswer>,
+    Body { value: Nothing {}, fingerprint }: Body<Nothing>,
 ) -> Result<Answer, Problem> {
     let (order, command) = answer_offer(&api, &caller, &offer, false, &key, fingerprint).await?;
     let is_theirs = |it: &Assignment| it.offer.as_ref() == Some(&offer);
-    let is_done = |row: &BookingRow| {
-        let asked = row.view.offer.as_ref().map(|it| &it.assignment);
-        !row.view.assignment.iter().chain(asked).any(is_theirs)
-    };
+    let is_done = |row: &BookingRow| !row.view.involved().any(is_theirs);
     order.carry_out(command, deadline, is_done).await
 }
 
@@ -203,9 +195,8 @@ async fn answer_offer<'a>(
     let name = if accept { "accept_offer" } else { "decline_offer" };
     let order = Order::of(api, caller, row, name, key, fingerprint);
     let order = Order { is_asked: true, ..order }.known().await?;
-    let command = (!order.is_repeat).then(|| {
-        let (caller, offer) = (order.caller(), offer.clone());
-        Command::AnswerOffer(AnswerOffer { caller, offer, accept })
+    let command = order.unless_repeated(|caller| {
+        Command::AnswerOffer(AnswerOffer { caller, offer: offer.clone(), accept })
     });
     Ok((order, command))
 }
@@ -255,6 +246,11 @@ impl<'a> Order<'a> {
     ) -> Self {
         let command = CommandRef { id: command_id(&caller.subject, name, key), fingerprint };
         Self { api, caller, row, command, is_asked: false, is_repeat: false }
+    }
+
+    /// The command as it is given now; none where the journal has it already.
+    fn unless_repeated(&self, command: impl FnOnce(command::Caller) -> Command) -> Option<Command> {
+        (!self.is_repeat).then(|| command(self.caller()))
     }
 
     /// The same, knowing whether it was given before.

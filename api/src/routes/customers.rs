@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     caller::Caller,
-    extract::{Asked, Named, cursor, page_size},
+    extract::{Asked, Named, paging},
     problem::Problem,
     state::Api,
     view::{Booking, Items, Message},
@@ -30,8 +30,7 @@ pub(super) async fn bookings(
     Asked(asked): Asked<Paging>,
 ) -> Result<Json<Items<Booking>>, Problem> {
     may_see(&caller, &customer)?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
     let filter = BookingFilter { owner: Some(customer), ..BookingFilter::default() };
     let page = api.store().bookings(&filter, cursor.as_ref(), limit).await?;
     let now = Timestamp::now();
@@ -46,8 +45,7 @@ pub(super) async fn messages(
     Asked(asked): Asked<Paging>,
 ) -> Result<Json<Items<Message>>, Problem> {
     may_see(&caller, &customer)?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
     let page = api.store().messages_to(Audience::Customer, &customer, cursor.as_ref(), limit);
     let page = page.await?;
     Ok(Json(Items::of(page, Message::from)))

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::Caller,
-    extract::{Asked, cursor, page_size},
+    extract::{Asked, paging},
     problem::Problem,
     state::Api,
     view::Items,
@@ -78,8 +78,7 @@ pub(super) async fn list(
     Asked(asked): Asked<Filter>,
 ) -> Result<Json<Items<Line>>, Problem> {
     caller.require(&[Role::Customer, Role::Manager, Role::Operator], "see the dashboard")?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
     let owner = match (caller.role, asked.customer) {
         (Role::Customer, Some(customer)) if customer != caller.subject => {
             return Ok(Json(Items { items: vec![], next_cursor: None }));

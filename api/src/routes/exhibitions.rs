@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     commands::check_reason,
     operations::{Operation, Started},
-    pools::{Filter, Wares, yes},
+    pools::{Counts, Filter, Wares, yes},
 };
 use crate::{
     body::Body,
@@ -33,6 +33,8 @@ const EXHIBITIONS: Wares = Wares {
     variant: "/variant",
     label: "/title",
     place: "/hall",
+    capacity: "/capacity",
+    counts: Counts::All,
 };
 
 /// An exhibition of a museum, at one date.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::Caller,
-    extract::{Asked, cursor, page_size},
+    extract::{Asked, paging},
     problem::{Kind, Problem},
     state::Api,
     view::Items,
@@ -119,8 +119,7 @@ pub(super) async fn list(
     Asked(asked): Asked<Filter>,
 ) -> Result<Json<Items<Offer>>, Problem> {
     caller.require(&[Role::Driver, Role::Operator], "see offers")?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
     let staff = match (caller.role, asked.staff) {
         (Role::Operator, staff) => staff,
         (_, Some(staff)) if staff != caller.subject => {

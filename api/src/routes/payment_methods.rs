@@ -19,7 +19,7 @@ use super::customers::{Paging, may_see};
 use crate::{
     body::Body,
     caller::Caller,
-    extract::{Asked, Named, cursor, page_size},
+    extract::{Asked, Named, paging},
     idempotency::{IdempotencyKey, REPLAYED},
     problem::{Kind, Problem},
     services::means_violations,
@@ -65,8 +65,7 @@ pub(super) async fn list(
     Asked(asked): Asked<Paging>,
 ) -> Result<Json<Items<Method>>, Problem> {
     may_see(&caller, &customer)?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
     let page = api.store().payment_methods(&customer, cursor.as_ref(), limit).await?;
     Ok(Json(Items::of(page, Method::from)))
 }

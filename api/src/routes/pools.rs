@@ -6,16 +6,16 @@ use bellhop_domain::{
     event::Role,
     id::{CompanyId, PoolId},
     money::Money,
-    plan::{Plan, Violation},
+    plan::{Plan, Violation, is_option_value},
 };
 use bellhop_store::{Pool, PoolRow, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    body::Body,
+    body::{Body, is_line},
     caller::Caller,
-    extract::{Asked, Named, cursor, page_size},
+    extract::{Asked, Named, paging},
     problem::{Kind, Problem},
     state::Api,
     view::Items,
@@ -34,10 +34,39 @@ pub(super) struct Wares {
     /// One of them, and several.
     pub(super) one: &'static str,
     pub(super) many: &'static str,
-    /// The members of a request that say its variant, its label and its place.
+    /// The members of a request that say its variant, its label, its place and how many there are.
     pub(super) variant: &'static str,
     pub(super) label: &'static str,
     pub(super) place: &'static str,
+    pub(super) capacity: &'static str,
+    /// What that number counts.
+    pub(super) counts: Counts,
+}
+
+/// What the number counts that a company names.
+#[derive(Clone, Copy)]
+pub(super) enum Counts {
+    /// All that there are, those in use included.
+    All,
+    /// What is on the shelf now: what was taken counts besides.
+    Shelf,
+}
+
+impl Counts {
+    async fn put(self, api: &Api, pool: &Pool, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::All => api.store().put_pool(pool, now).await,
+            Self::Shelf => api.store().put_stock(pool, now).await,
+        }
+    }
+
+    /// Why it cannot be less.
+    fn least(self, held: u32, taken: u32) -> String {
+        match self {
+            Self::All => format!("{held} are held and {taken} are taken: name at least as many"),
+            Self::Shelf => format!("orders hold {held} of them: name at least as many"),
+        }
+    }
 }
 
 /// Pools of every kind.
@@ -48,6 +77,8 @@ const POOLS: Wares = Wares {
     variant: "/variant",
     label: "/name",
     place: "/place",
+    capacity: "/capacity",
+    counts: Counts::All,
 };
 
 /// Which pools to list.
@@ -67,8 +98,7 @@ impl Wares {
         api: &Api,
         asked: Filter,
     ) -> Result<Json<Items<T>>, Problem> {
-        let limit = page_size(asked.limit)?;
-        let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+        let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
         if !self.kind.is_empty() && asked.kind.is_some() {
             return Err(Problem::new(Kind::InvalidQuery, "kind: is what the path says"));
         }
@@ -102,11 +132,9 @@ impl Wares {
             let detail = format!("the {} does not fit", self.one);
             return Err(Problem::new(Kind::InvalidRequest, detail).violating(violations));
         }
-        api.store().put_pool(&pool, now).await.map_err(|error| match error {
+        self.counts.put(api, &pool, now).await.map_err(|error| match error {
             StoreError::PoolInUse { held, taken } => {
-                let detail =
-                    format!("{held} are held and {taken} are taken: name at least as many");
-                Problem::new(Kind::PoolInUse, detail)
+                Problem::new(Kind::PoolInUse, self.counts.least(held, taken))
             }
             StoreError::PoolFixed(_) => {
                 let detail = "it was withdrawn, for good: register another under an id of its own";
@@ -134,13 +162,13 @@ impl Wares {
             wrong("/kind", "no service holds from pools of this kind".to_owned());
             return found;
         };
-        if pool.variant.as_deref().is_some_and(|it| !is_variant(it)) {
+        if pool.variant.as_deref().is_some_and(|it| !is_option_value(it)) {
             wrong(self.variant, "use 1 to 64 letters, digits, '_' or '-'".to_owned());
         }
-        if !is_line(&pool.label) {
+        if !is_line(&pool.label, 100) {
             wrong(self.label, "write 1 to 100 characters".to_owned());
         }
-        if pool.place.as_deref().is_some_and(|it| !is_line(it)) {
+        if pool.place.as_deref().is_some_and(|it| !is_line(it, 100)) {
             wrong(self.place, "write 1 to 100 characters".to_owned());
         }
         if !(0..=DEAREST).contains(&pool.price.minor) {
@@ -151,7 +179,7 @@ impl Wares {
             wrong("/price/currency", format!("{} are priced in {code}", self.many));
         }
         if pool.capacity > LARGEST {
-            wrong("/capacity", format!("name at most {LARGEST}"));
+            wrong(self.capacity, format!("name at most {LARGEST}"));
         }
         let known_start = before.and_then(|it| it.pool.starts_at);
         if pool.starts_at.is_some_and(|it| it <= now) && pool.starts_at != known_start {
@@ -190,15 +218,6 @@ pub(super) async fn check_offer(api: &Api, plan: &Plan, now: Timestamp) -> Resul
         _ => return Ok(()),
     };
     Err(Problem::new(Kind::NoLongerOffered, format!("{}: {why}", pool.label)))
-}
-
-fn is_variant(text: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
-    (1..=64).contains(&text.chars().count()) && text.chars().all(allowed)
-}
-
-fn is_line(text: &str) -> bool {
-    (1..=100).contains(&text.trim().chars().count()) && !text.chars().any(char::is_control)
 }
 
 pub(super) const fn yes() -> bool {

@@ -11,7 +11,7 @@ use bellhop_domain::{
     event::Role,
     id::{CompanyId, SubjectId},
     phone::Phone,
-    plan::Violation,
+    plan::{Violation, is_option_value},
     text::Language,
 };
 use bellhop_store::{Audience, Location, Staff, StaffRow, StoreError};
@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    body::Body,
+    body::{Body, is_line},
     caller::Caller,
-    extract::{Asked, Named, cursor, page_size},
+    extract::{Asked, Named, paging},
     problem::{Kind, Problem},
     state::Api,
     view::{Items, Message},
@@ -109,8 +109,7 @@ pub(super) async fn list(
     Asked(asked): Asked<Filter>,
 ) -> Result<Json<Items<Person>>, Problem> {
     caller.require(&[Role::Manager, Role::Operator], "see staff")?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
     let kind = match (of.0, asked.kind) {
         (Some(_), Some(_)) => {
             return Err(Problem::new(Kind::InvalidQuery, "kind: the path names it already"));
@@ -203,17 +202,15 @@ impl NewPerson {
         if !(1..=64).contains(&kind.len()) || !kind.chars().all(in_kind) {
             wrong("/kind", "use lower-case letters, digits and '_', as in driver");
         }
-        let name = self.name.trim().chars().count();
-        if !(1..=100).contains(&name) || self.name.chars().any(char::is_control) {
+        if !is_line(&self.name, 100) {
             wrong("/name", "write 1 to 100 characters");
         }
         if self.skills.len() > MOST_SKILLS {
             wrong("/skills", &format!("name at most {MOST_SKILLS}"));
         }
-        let in_skill = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
         for (index, skill) in self.skills.iter().enumerate() {
             let pointer = format!("/skills/{index}");
-            if !(1..=64).contains(&skill.chars().count()) || !skill.chars().all(in_skill) {
+            if !is_option_value(skill) {
                 wrong(&pointer, "use 1 to 64 letters, digits, '_' or '-'");
             } else if self.skills[..index].contains(skill) {
                 wrong(&pointer, "stands there twice");
@@ -306,8 +303,7 @@ pub(super) async fn messages(
     Asked(asked): Asked<Paging>,
 ) -> Result<Json<Items<Message>>, Problem> {
     visible(&api, of, &caller, &id).await?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref().map(cursor).transpose()?;
+    let (cursor, limit) = paging(asked.cursor.as_deref(), asked.limit)?;
     let page = api.store().messages_to(Audience::Staff, &id, cursor.as_ref(), limit).await?;
     Ok(Json(Items::of(page, Message::from)))
 }

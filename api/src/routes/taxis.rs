@@ -9,7 +9,7 @@ use bellhop_store::{Pool, PoolRow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::pools::{Filter, Wares, yes};
+use super::pools::{Counts, Filter, Wares, yes};
 use crate::{
     body::Body,
     caller::Caller,
@@ -26,6 +26,8 @@ const TAXIS: Wares = Wares {
     variant: "/grade",
     label: "/name",
     place: "/place",
+    capacity: "/capacity",
+    counts: Counts::All,
 };
 
 /// A company's taxis of one grade.

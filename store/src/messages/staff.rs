@@ -58,6 +58,5 @@ fn news(told: &Told) -> Option<(&SubjectId, News)> {
 
 /// Whether somebody serves a booking, or is asked to.
 fn concerns(view: &BookingView, subject: &SubjectId) -> bool {
-    let asked = view.offer.as_ref().map(|it| &it.assignment);
-    view.assignment.iter().chain(asked).any(|it| it.subject.as_ref() == Some(subject))
+    view.involved().any(|it| it.subject.as_ref() == Some(subject))
 }

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::{
+    BenchArgs,
     customers::Footprint,
     load::Load,
     shape::{Payments, Service, Until},
@@ -122,19 +123,9 @@ impl Commands {
     }
 }
 
-/// What was asked to be measured.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
-    pub(super) service: Service,
-    pub(super) until: Until,
-    pub(super) payments: Payments,
-    pub(super) clients: u32,
-    pub(super) bookings: u32,
-}
-
 impl Report {
-    pub(super) fn of(asked: Asked, database: &'static str, runs: Vec<Run>) -> Self {
-        let Asked { service, until, payments, clients, bookings } = asked;
+    pub(super) fn of(args: &BenchArgs, database: &'static str, runs: Vec<Run>) -> Self {
+        let BenchArgs { service, until, payments, clients, bookings, .. } = *args;
         let median = Figures::median(&runs);
         Self { service, until, payments, database, clients, bookings, median, runs }
     }

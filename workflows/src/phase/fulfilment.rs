@@ -1,13 +1,9 @@
 //! The stages of a service: those who serve tell when each is reached.
 
-use bellhop_domain::{service::Dispatch, status::Status};
+use bellhop_domain::status::Status;
 
 use super::release;
-use crate::{
-    booking::End,
-    record::Record,
-    saga::{Saga, is_over},
-};
+use crate::{booking::End, record::Record, saga::Saga};
 
 /// Follows the booking through its stages until it has ended or is cancelled, or until who was
 /// assigned does not come: another is to be sought. A service without stages is served once it is
@@ -17,12 +13,12 @@ pub(crate) async fn follow(booking: &Saga) -> Result<(), End> {
     if plan.service.fulfilment.is_none() {
         return Err(End::Moved);
     }
-    let has_person = matches!(plan.service.dispatch, Some(Dispatch::Nearest(_)));
-    let is_left = |record: &Record| has_person && record.view.status == Status::Dispatching;
+    let sends_person = plan.service.sends_person();
+    let is_left = |record: &Record| sends_person && record.view.status == Status::Dispatching;
     loop {
         let seen = booking.record(|record| record.view.stage.clone());
         let is_news = |record: &Record| {
-            is_over(record.view.status) || is_left(record) || record.view.stage != seen
+            record.view.status.is_over() || is_left(record) || record.view.stage != seen
         };
         booking.wait(is_news).await;
         booking.stop_if_moved()?;

@@ -6,7 +6,8 @@ use bellhop_domain::{
     event::Event,
     key::Purpose,
     plan::Family,
-    service::{Mode, Nearest},
+    service::Nearest,
+    span::Span,
     status::Status,
 };
 use futures::{FutureExt, pin_mut};
@@ -18,7 +19,7 @@ use crate::{
     booking::End,
     contract::dispatch::Dispatch,
     record::{Fact, Record},
-    saga::{Home, Saga, is_over},
+    saga::{Home, Saga},
 };
 
 /// So many people are asked at most, however many decline.
@@ -53,17 +54,15 @@ enum Found {
 
 async fn claim(booking: &Saga, rule: &Nearest, round: u32, ordinal: u32) -> Result<Found, End> {
     let before = booking.record(Record::unsent);
-    let answer_until = |rule: &Nearest| {
-        let within = rule.answer_within?.signed();
-        Some(booking.now().saturating_add(within).unwrap_or(Timestamp::MAX))
-    };
+    let answer_until =
+        |within: Span| booking.now().saturating_add(within.signed()).unwrap_or(Timestamp::MAX);
     let claim = Claim {
         key: booking.key(Purpose::Claim, ordinal),
         booking: booking.id(),
         ordinal,
         within: rule.reach(round),
         excluded: booking.record(Record::excluded),
-        expires_at: answer_until(rule).filter(|_| rule.mode == Mode::Offer),
+        expires_at: rule.answer_within.map(answer_until),
         events: before.clone(),
     };
     let summary = format!("nearest {}, round {round}", rule.staff);
@@ -83,7 +82,7 @@ async fn is_taken(booking: &Saga, rule: &Nearest) -> Result<bool, End> {
     let Some(within) = rule.answer_within else { return Ok(true) };
     let mut deadline = booking.timer(within.duration(), "answer to the offer");
     // A booking that is cancelled waits for nobody's answer.
-    let is_answered = |it: &Record| it.view.offer.is_none() || is_over(it.view.status);
+    let is_answered = |it: &Record| it.view.offer.is_none() || it.view.status.is_over();
     let answered = booking.wait(is_answered).fuse();
     pin_mut!(answered);
     let lapsed = select! {

@@ -5,7 +5,6 @@ use bellhop_domain::{
     act::{Release, Released, UseUp},
     event::Event,
     key::Purpose,
-    service::Dispatch,
 };
 
 use crate::{
@@ -16,9 +15,8 @@ use crate::{
 
 /// Gives back what a served booking does not use up, and uses up the rest.
 pub(crate) async fn served(booking: &Saga) {
-    let plan = booking.plan();
-    let has_person = matches!(plan.service.dispatch, Some(Dispatch::Nearest(_)));
-    if plan.service.hold.is_some() || has_person {
+    let service = &booking.plan().service;
+    if service.hold.is_some() || service.sends_person() {
         release(booking, true).await;
     }
 }
