@@ -6,10 +6,11 @@ export BELLHOP_TOOLS ?= $(CURDIR)/.bellhop/tools
 SHELL := bash
 NEED := @deploy/tools.sh need
 RUN := deploy/tools.sh run
+BENCH := cargo run -q --release -p bellhop-workers -- bench
 
 .PHONY: help
 help: ## This list
-	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: dev
 dev: ## Everything in one process: engine, database, API, workers, simulator. ARGS="…" adds options
@@ -55,9 +56,15 @@ manifests: ## The Kubernetes manifests, against the schemas of Kubernetes
 	$(RUN) deploy/manifests.sh
 
 .PHONY: bench
-bench: ## The table of docs/performance.md on a release build. ARGS="…" measures something else
-	$(NEED) cargo temporal
-	@$(RUN) cargo run -q --release -p bellhop-workers -- bench $(or $(ARGS),--table --runs 5)
+bench: ## The tables of docs/performance.md on a release build, an hour. ARGS="…" measures something else
+	$(NEED) cargo temporal postgres
+	@$(RUN) $(BENCH) $(or $(ARGS),--table --runs 5)
+	@$(if $(ARGS),,deploy/tools.sh on-postgres $(BENCH) --table --runs 5)
+
+.PHONY: bench-postgres
+bench-postgres: ## `make bench ARGS="…"` on a PostgreSQL server that is thrown away
+	$(NEED) cargo temporal postgres
+	@deploy/tools.sh on-postgres $(BENCH) $(or $(ARGS),--table --runs 5)
 
 .PHONY: storms
 storms: ## The fault tests that take minutes: deaths at every activity, kill -9 amid 100 bookings

@@ -3,6 +3,7 @@
 #
 #   deploy/tools.sh need TOOL…      each TOOL is there afterwards, or the reason is said and it fails
 #   deploy/tools.sh run COMMAND…    runs COMMAND with the tools in its environment
+#   deploy/tools.sh on-postgres …   the same beside a PostgreSQL server that is thrown away, for `bellhop bench`
 #
 # What is installed goes to the folder BELLHOP_TOOLS (.bellhop/tools here, if unset), save for
 # packages of the system. A second run finds what the first one left.
@@ -138,8 +139,28 @@ run() {
     exec "$@"
 }
 
+# Starts a PostgreSQL server as its packages configure it, and ends it with the command. It refuses
+# to run as root, who therefore needs the account that its package makes.
+on_postgres() {
+    bin=$(postgres) folder=$(mktemp -d) as=()
+    trap 'cd "$folder"; "${as[@]}" "$bin/pg_ctl" -D data -m immediate -s stop || true; rm -rf "$folder"' EXIT
+    if [[ $EUID -eq 0 ]]; then
+        id -u postgres >/dev/null || fail "root needs an account named postgres to run PostgreSQL as"
+        chown postgres "$folder"
+        as=(runuser -u postgres --)
+    fi
+    cd "$folder"
+    "${as[@]}" "$bin/initdb" -D "$folder/data" -U postgres --auth=trust --encoding=UTF8 >/dev/null
+    "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -s start \
+        -o "-k $folder -c listen_addresses= -c max_connections=400"
+    cd "$root"
+    export BELLHOP_BENCH_DATABASE_URL="postgres://postgres@localhost/postgres?host=$folder"
+    (run "$@")
+}
+
 case ${1:-} in
     need) for tool in "${@:2}"; do "need_$tool"; done ;;
     run) run "${@:2}" ;;
-    *) fail "usage: deploy/tools.sh need TOOL… | run COMMAND…" ;;
+    on-postgres) on_postgres "${@:2}" ;;
+    *) fail "usage: deploy/tools.sh need TOOL… | run COMMAND… | on-postgres COMMAND…" ;;
 esac

@@ -129,9 +129,14 @@ fn lock_file(database: &Path) -> Result<File> {
     }
 }
 
-async fn open_postgres(url: &str) -> Result<Server> {
+/// How to log in to the server of `url`.
+pub(crate) fn server_options(url: &str) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url).map_err(|error| address(&error))?;
-    let options = options.application_name("bellhop");
+    Ok(options.application_name("bellhop"))
+}
+
+async fn open_postgres(url: &str) -> Result<Server> {
+    let options = server_options(url)?;
     // The pool would try for long, and then not say why.
     let first = PgConnection::connect_with(&options);
     time::timeout(WAIT_FOR_CONNECTION, first)

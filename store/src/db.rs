@@ -132,14 +132,18 @@ pub fn statements() -> u64 {
     STATEMENTS.load(Ordering::Relaxed)
 }
 
-pub(crate) fn count() {
+pub(crate) fn count(sql: &str) {
     STATEMENTS.fetch_add(1, Ordering::Relaxed);
+    #[cfg(feature = "testing")]
+    crate::testing::runs(sql);
+    #[cfg(not(feature = "testing"))]
+    let _ = sql;
 }
 
 /// Runs a statement with its values; answers how many rows it changed.
 macro_rules! execute {
     ($db:expr, $sql:expr $(, $value:expr)* $(,)?) => {{
-        $crate::db::count();
+        $crate::db::count($sql);
         match &mut $db.on {
             $crate::db::On::Sqlite(it) => sqlx::query($sql)$(.bind($value))*
                 .execute(&mut **it).await.map(|done| done.rows_affected()),
@@ -153,7 +157,7 @@ macro_rules! execute {
 /// the one that there must be (`fetch_one`), as tuples or as what derives `FromRow`.
 macro_rules! query {
     ($fetch:ident, $db:expr, $sql:expr $(, $value:expr)* $(,)?) => {{
-        $crate::db::count();
+        $crate::db::count($sql);
         match &mut $db.on {
             $crate::db::On::Sqlite(it) => {
                 sqlx::query_as($sql)$(.bind($value))*.$fetch(&mut **it).await
@@ -169,7 +173,7 @@ macro_rules! query {
 /// transaction that writes has the database for itself.
 macro_rules! lock {
     ($tx:expr, $sql:literal $(, $value:expr)* $(,)?) => {{
-        $crate::db::count();
+        $crate::db::count($sql);
         match &mut $tx.on {
             $crate::db::On::Sqlite(it) => {
                 sqlx::query_as($sql)$(.bind($value))*.fetch_optional(&mut **it).await
@@ -187,7 +191,7 @@ macro_rules! lock {
 macro_rules! insert_rows {
     ($tx:expr, $sql:literal, $rows:expr, |$values:ident, $row:pat_param| $body:expr
      $(, $end:literal)?) => {{
-        $crate::db::count();
+        $crate::db::count($sql);
         match &mut $tx.on {
             $crate::db::On::Sqlite(it) => {
                 let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new($sql);
@@ -208,16 +212,17 @@ macro_rules! insert_rows {
 /// Runs a query whose conditions depend on what is asked for: they are pushed in the body.
 macro_rules! build {
     ($db:expr, |$query:ident| $body:block) => {{
-        $crate::db::count();
         match &mut $db.on {
             $crate::db::On::Sqlite(it) => {
                 let mut $query = sqlx::QueryBuilder::<sqlx::Sqlite>::new("");
                 $body
+                $crate::db::count($query.sql().as_str());
                 $query.build_query_as().fetch_all(&mut **it).await
             }
             $crate::db::On::Postgres(it) => {
                 let mut $query = sqlx::QueryBuilder::<sqlx::Postgres>::new("");
                 $body
+                $crate::db::count($query.sql().as_str());
                 $query.build_query_as().fetch_all(&mut **it).await
             }
         }

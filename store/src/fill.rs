@@ -48,8 +48,8 @@ impl Store {
         Ok(())
     }
 
-    /// The id of the reader's `number`th booking among those that fill a database, from 1.
+    /// The id of the `number`th booking of those that fill a database, from 1.
     pub fn filled(number: i64) -> String {
-        format!("bk_fill_{}", number * SHARE)
+        format!("bk_fill_{number}")
     }
 }

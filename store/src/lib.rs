@@ -37,6 +37,7 @@ mod pools;
 mod queues;
 mod rebuild;
 mod release;
+mod scratch;
 mod staff;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -60,6 +61,7 @@ pub use page::{Cursor, InvalidCursor, Page};
 pub use payment_methods::{MethodChange, NewMethod, PaymentMethod};
 pub use pools::{Pool, PoolRow};
 pub use rebuild::Rebuilt;
+pub use scratch::Scratch;
 pub use staff::{Location, Staff, StaffRow};
 
 /// What every method of the store answers.

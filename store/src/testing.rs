@@ -2,6 +2,7 @@
 //! started once per test process and ends with it, however that ends.
 
 use std::{
+    cell::RefCell,
     fs, io,
     os::unix::{
         fs::{MetadataExt, chown},
@@ -17,9 +18,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
-use crate::{Result, Store};
+use crate::{Result, Scratch, Store};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -99,6 +100,32 @@ impl TestDb {
         self.run(guards_off, sql).await
     }
 
+    /// How the database goes about a statement whose values it does not know yet, line by line.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn plan(&self, sql: &str) -> Result<Vec<String>> {
+        if self.folder.is_some() {
+            let mut db = SqliteConnection::connect(&self.url).await?;
+            let steps: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                    .fetch_all(&mut db)
+                    .await?;
+            db.close().await?;
+            return Ok(steps.into_iter().map(|it| it.3).collect());
+        }
+        let values = (1..).take_while(|it| sql.contains(&format!("${it}"))).map(|_| "NULL");
+        let values = values.collect::<Vec<_>>().join(", ");
+        let values = if values.is_empty() { values } else { format!("({values})") };
+        let mut db = PgConnection::connect(&self.url).await?;
+        let prepare = format!("SET plan_cache_mode = force_generic_plan; PREPARE it AS {sql}");
+        sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut db).await?;
+        let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE it{values}"));
+        let lines: Vec<(String,)> = sqlx::query_as(explain).fetch_all(&mut db).await?;
+        db.close().await?;
+        Ok(lines.into_iter().map(|it| it.0).collect())
+    }
+
     async fn run(&self, first: &'static str, sql: &str) -> Result<()> {
         if self.folder.is_some() {
             let mut db = SqliteConnection::connect(&self.url).await?;
@@ -115,6 +142,22 @@ impl TestDb {
     }
 }
 
+thread_local! {
+    /// What is run on this thread, while somebody wants to know.
+    static RUN: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// The statements that some work runs on this thread.
+pub async fn statements_of(work: impl Future) -> Vec<String> {
+    RUN.set(Some(vec![]));
+    work.await;
+    RUN.take().unwrap_or_default()
+}
+
+pub(crate) fn runs(sql: &str) {
+    RUN.with_borrow_mut(|run| run.iter_mut().for_each(|it| it.push(sql.to_owned())));
+}
+
 /// A PostgreSQL server that tests throw away, on a socket in a temporary folder.
 ///
 /// It is the distribution's (`initdb` and `postgres` on the PATH or in `/usr/lib/postgresql`). A
@@ -122,7 +165,6 @@ impl TestDb {
 #[derive(Debug)]
 pub struct TestPostgres {
     folder: PathBuf,
-    databases: AtomicU32,
     /// Closed with this process, which is what the watchdog waits for.
     _lifeline: ChildStdin,
 }
@@ -159,15 +201,8 @@ impl TestPostgres {
     /// # Panics
     /// When the server is gone.
     pub async fn database(&self) -> String {
-        let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{number}");
-        let mut server = PgConnection::connect(&self.url("postgres", "postgres"))
-            .await
-            .expect("the test server answers");
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE template0"));
-        server.execute(create).await.expect("a database can be created");
-        server.close().await.expect("the connection can be closed");
-        self.url("postgres", &name)
+        let scratch = Scratch::create(&self.url("postgres", "postgres")).await;
+        scratch.expect("a database can be created").url()
     }
 
     /// The address of a database for a user. The server asks only `stranger` for a password.
@@ -210,7 +245,7 @@ impl TestPostgres {
         // From here on the watchdog removes it.
         let folder = folder.keep();
         wait_for(&mut watchdog, &folder)?;
-        Ok(Self { folder, databases: AtomicU32::new(1), _lifeline: lifeline })
+        Ok(Self { folder, _lifeline: lifeline })
     }
 }
 

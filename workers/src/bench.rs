@@ -3,6 +3,7 @@
 
 mod cluster;
 mod customers;
+mod hanging;
 mod load;
 pub mod noop;
 mod reads;
@@ -11,7 +12,8 @@ mod shape;
 
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
+use bellhop_store::Scratch;
 use clap::{Args, Parser};
 use jiff::Timestamp;
 use serde_json::json;
@@ -20,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use self::{
     customers::Customers,
     load::Load,
-    report::{COMMANDS_HEAD, Commands, Figures, HEAD, Report, Run},
-    shape::{Payments, Service, Until},
+    report::{Commands, Figures, Report, Run},
+    shape::{Payments, Service, Shape, Until},
 };
 use crate::{
     config::TemporalArgs,
@@ -57,8 +59,11 @@ pub struct BenchArgs {
     /// Then approve half of the bookings and cancel the other half, and measure that, too.
     #[arg(long)]
     commands: bool,
+    /// Before the commands, drain the worker that holds the bookings: a fresh one goes on with them.
+    #[arg(long, requires = "commands")]
+    drained: bool,
     /// Measure the shapes of docs/performance.md one after the other, and print them as a table.
-    #[arg(long, conflicts_with_all = ["rate", "database_url", "temporal_address"])]
+    #[arg(long, conflicts_with_all = ["rate", "temporal_address"])]
     table: bool,
     /// Measure reading instead: in a database of so many bookings, by id and by customer.
     #[arg(
@@ -67,6 +72,10 @@ pub struct BenchArgs {
         value_parser = clap::value_parser!(u32).range(1_000..=10_000_000)
     )]
     reads: Option<u32>,
+    /// Measure instead how long visitors of an exhibition wait while the payment provider of a busy
+    /// taxi service hangs.
+    #[arg(long, conflicts_with_all = ["table", "reads", "rate", "temporal_address"])]
+    hanging: bool,
     /// Bookings started each second, however many are waiting; latency is counted from when each
     /// should have started. Without it, the customers set the pace.
     #[arg(long)]
@@ -74,8 +83,9 @@ pub struct BenchArgs {
     /// Print one JSON line on standard output and nothing else there.
     #[arg(long)]
     json: bool,
-    /// A database that is filled and left as it is; without it, SQLite in a throw-away folder.
-    #[arg(long)]
+    /// A database of a PostgreSQL server: each run makes one of its own beside it, and drops it.
+    /// Without it, SQLite in a throw-away folder.
+    #[arg(long, env = "BELLHOP_BENCH_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// A Temporal cluster in whose namespace no Bellhop runs; without it, a development server.
     #[arg(long, env = "TEMPORAL_ADDRESS")]
@@ -85,17 +95,16 @@ pub struct BenchArgs {
     temporal_namespace: String,
 }
 
-/// The shapes of the table: service, how far, how paid, clients, bookings, and whether commands are
-/// measured.
-const TABLE: [(Service, Until, Payments, u32, u32, bool); 8] = [
-    (Service::CallTaxi, Until::Answered, Payments::Inline, 20, 600, true),
-    (Service::Exhibition, Until::Answered, Payments::Inline, 20, 600, false),
-    (Service::Coffee, Until::Answered, Payments::Inline, 20, 600, false),
-    (Service::CallTaxi, Until::Completed, Payments::Inline, 20, 200, false),
-    (Service::CallTaxi, Until::Answered, Payments::Queue, 20, 300, false),
-    (Service::CallTaxi, Until::Answered, Payments::Inline, 1, 150, true),
-    (Service::CallTaxi, Until::Answered, Payments::Inline, 80, 1_600, true),
-    (Service::CallTaxi, Until::Answered, Payments::Inline, 200, 2_000, true),
+/// The shapes of the table.
+const TABLE: [Shape; 8] = [
+    Shape { commands: true, ..Shape::new(Service::CallTaxi, 20, 600) },
+    Shape::new(Service::Exhibition, 20, 600),
+    Shape::new(Service::Coffee, 20, 600),
+    Shape { until: Until::Completed, ..Shape::new(Service::CallTaxi, 20, 200) },
+    Shape { payments: Payments::Queue, ..Shape::new(Service::CallTaxi, 20, 300) },
+    Shape { commands: true, ..Shape::new(Service::CallTaxi, 1, 300) },
+    Shape { commands: true, drained: true, ..Shape::new(Service::CallTaxi, 80, 2_000) },
+    Shape { commands: true, drained: true, ..Shape::new(Service::CallTaxi, 200, 2_000) },
 ];
 
 /// Measures, and tells.
@@ -114,12 +123,18 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
     }
     let stop = stop::on_signal()?;
     if let Some(bookings) = args.reads {
-        return reading(&args, bookings, &stop).await;
+        let measure =
+            async |ready: Ready<'_>| unless(&stop, reads::measure(bookings, &ready)).await;
+        return once(&args, &stop, measure).await?.tell(args.json);
+    }
+    if args.hanging {
+        let measure = async |ready: Ready<'_>| unless(&stop, hanging::measure(&ready)).await;
+        return once(&args, &stop, measure).await?.tell(args.json);
     }
     let reports =
         if args.table { table(&args, &stop).await? } else { vec![median(&args, &stop).await?] };
     if args.table && !args.json {
-        tell_table(&reports);
+        report::tell_table(&reports);
     } else {
         reports.iter().try_for_each(|it| it.tell(args.json))?;
     }
@@ -130,60 +145,63 @@ pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn reading(args: &BenchArgs, bookings: u32, stop: &CancellationToken) -> anyhow::Result<()> {
-    let measured = async |ready: Ready<'_>| {
-        let reads = reads::measure(bookings, &ready, stop).await?;
-        stop.cancel();
-        reads.tell(args.json)
-    };
-    dev::run_with(args.dev()?, None, stop.clone(), None, measured).await
-}
-
 async fn table(args: &BenchArgs, stop: &CancellationToken) -> anyhow::Result<Vec<Report>> {
     let mut reports = vec![];
-    for (service, until, payments, clients, bookings, commands) in TABLE {
-        let shape =
-            BenchArgs { service, until, payments, clients, bookings, commands, ..args.clone() };
-        reports.push(median(&shape, stop).await?);
+    for shape in TABLE {
+        reports.push(median(&args.shaped(shape), stop).await?);
     }
     Ok(reports)
-}
-
-fn tell_table(reports: &[Report]) {
-    println!("{HEAD}");
-    reports.iter().for_each(|it| println!("{}", it.row()));
-    println!("\n{COMMANDS_HEAD}");
-    reports.iter().flat_map(Report::command_rows).for_each(|it| println!("{it}"));
-    println!("{}", report::note(Service::CallTaxi));
 }
 
 /// Measures as often as asked.
 async fn median(args: &BenchArgs, stop: &CancellationToken) -> anyhow::Result<Report> {
     let mut runs = vec![];
     for _ in 0..args.runs {
-        runs.push(once(args, stop).await?);
+        runs.push(
+            once(args, stop, async |ready: Ready<'_>| measure(args, &ready, stop).await).await?,
+        );
     }
-    let database = match &args.database_url {
-        Some(url) if url.starts_with("postgres") => "postgres",
-        _ => "sqlite",
-    };
-    Ok(Report::of(args, database, runs))
+    Ok(Report::of(args, runs))
 }
 
-/// Measures once, on an engine and a database of its own unless they are named.
-async fn once(args: &BenchArgs, stop: &CancellationToken) -> anyhow::Result<Run> {
+/// Does it, unless it is stopped before.
+async fn unless<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = stop.cancelled() => bail!("stopped before the end"),
+    }
+}
+
+/// Measures once, on an engine and a database of its own; the engine may be named.
+async fn once<T>(
+    args: &BenchArgs,
+    stop: &CancellationToken,
+    measure: impl AsyncFnOnce(Ready<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let cluster = match args.cluster() {
         Some(cluster) => Some(cluster::alone(cluster).await?),
         None => None,
     };
-    let (ended, mut run) = (stop.child_token(), None);
-    let measured = async |ready: Ready<'_>| {
-        run = Some(measure(args, &ready, &ended).await?);
+    let scratch = match &args.database_url {
+        Some(url) => Some(Scratch::create(url).await.context("--database-url")?),
+        None => None,
+    };
+    let (ended, mut measured) = (stop.child_token(), None);
+    let then = async |ready: Ready<'_>| {
+        measured = Some(measure(ready).await?);
         ended.cancel();
         Ok(())
     };
-    dev::run_with(args.dev()?, cluster, ended.clone(), None, measured).await?;
-    run.ok_or_else(|| anyhow!("stopped before the end"))
+    let dev = args.dev(scratch.as_ref().map(Scratch::url))?;
+    let served = dev::run_with(dev, cluster, ended.clone(), None, then).await;
+    if let Some(scratch) = scratch {
+        scratch.remove().await?;
+    }
+    served?;
+    measured.context("stopped before the end")
 }
 
 impl BenchArgs {
@@ -199,7 +217,7 @@ impl BenchArgs {
     }
 
     /// What `bellhop dev --ephemeral` goes by, but on our own data.
-    fn dev(&self) -> anyhow::Result<DevArgs> {
+    fn dev(&self, database_url: Option<String>) -> anyhow::Result<DevArgs> {
         #[derive(Parser)]
         struct Alone {
             #[command(flatten)]
@@ -211,8 +229,14 @@ impl BenchArgs {
         };
         let parsed = Alone::try_parse_from(["bellhop", "--ephemeral"].iter().chain(inline));
         let mut dev = parsed.map_err(|error| anyhow!("{}", error.render()))?.dev;
-        (dev.data, dev.database_url) = (None, self.database_url.clone());
+        (dev.data, dev.database_url) = (None, database_url);
         Ok(dev)
+    }
+
+    /// The same of another shape.
+    fn shaped(&self, shape: Shape) -> Self {
+        let Shape { service, until, payments, clients, bookings, commands, drained } = shape;
+        Self { service, until, payments, clients, bookings, commands, drained, ..self.clone() }
     }
 
     /// How much is done before anything counts: connections, caches and compiled statements.
@@ -221,7 +245,7 @@ impl BenchArgs {
     }
 }
 
-/// Measures with the no-op's worker beside, until `stop`.
+/// Measures with the no-op's worker beside.
 async fn measure(
     args: &BenchArgs,
     ready: &Ready<'_>,
@@ -231,10 +255,7 @@ async fn measure(
     let customers = Customers::stock_up(&ready.api, args.service, stock).await?;
     let worker_stop = CancellationToken::new();
     let measured = async {
-        let run = tokio::select! {
-            run = loads(args, ready.hands, &customers) => run,
-            () = stop.cancelled() => Err(anyhow!("stopped before the end")),
-        };
+        let run = unless(stop, loads(args, ready.hands, &customers)).await;
         worker_stop.cancel();
         Ok(run)
     };
@@ -246,6 +267,9 @@ async fn measure(
     let ((), run) = served?;
     run
 }
+
+/// How many no-ops are enough to know their rate by.
+const MOST_NOOPS: u32 = 4_000;
 
 /// Half of the no-ops come before the bookings and half after, so that neither has the emptier
 /// engine.
@@ -262,7 +286,8 @@ async fn loads(args: &BenchArgs, hands: &Hands, customers: &Customers) -> anyhow
     messages_sent(hands).await?;
     customers.forget_warm_up();
 
-    let half = args.bookings.div_ceil(2);
+    let noops_in_all = args.bookings.min(MOST_NOOPS);
+    let half = noops_in_all.div_ceil(2);
     let mut noops = load::closed("no-op", clients, half, noop.clone()).await;
     let before = bellhop_store::statements();
     let bookings = match args.rate {
@@ -271,18 +296,22 @@ async fn loads(args: &BenchArgs, hands: &Hands, customers: &Customers) -> anyhow
     };
     messages_sent(hands).await?;
     let statements = bellhop_store::statements().saturating_sub(before);
-    if half < args.bookings {
-        noops.add(load::closed("no-op", clients, args.bookings - half, noop.clone()).await);
+    if half < noops_in_all {
+        noops.add(load::closed("no-op", clients, noops_in_all - half, noop.clone()).await);
     }
     noops.require()?;
     let footprint = customers.footprint(&hands.client).await;
     if let Some(error) = &bookings.error {
         eprintln!("the first that failed: {error:#}");
     }
+    if args.drained {
+        hands.renew();
+    }
     let commands = if args.commands { commands(args, customers).await? } else { vec![] };
     customers.judge().await?;
     let statements = statements as f64 / f64::from(args.bookings);
-    Ok(Run { figures: Figures::of(&bookings, &noops, footprint, statements), commands })
+    let figures = Figures::of(&bookings, &noops, footprint, statements);
+    Ok(Run { figures, tenths: bookings.tenths(), commands })
 }
 
 /// Approves the first half of the bookings, and cancels the second.
@@ -302,7 +331,7 @@ async fn commands(args: &BenchArgs, customers: &Customers) -> anyhow::Result<Vec
         };
         let mut load: Load = load::each(command, args.clients, paths, work).await;
         load.require()?;
-        measured.push(Commands::of(command, &load));
+        measured.push(Commands::of(command, args.drained, &load));
     }
     Ok(measured)
 }

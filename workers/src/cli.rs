@@ -10,7 +10,7 @@ use crate::{
     bench::{self, BenchArgs},
     client::{self, BookingArgs},
     config::{
-        ApiArgs, DatabaseArgs, DrainArgs, InlineArgs, LimitArgs, LogArgs, PaceArgs, PartnerArgs,
+        ApiArgs, DatabaseArgs, InlineArgs, LifeArgs, LimitArgs, LogArgs, PaceArgs, PartnerArgs,
         ServiceArgs, TemporalArgs,
     },
     dev::{self, DevArgs},
@@ -95,7 +95,7 @@ struct Shared {
     #[command(flatten)]
     partners: PartnerArgs,
     #[command(flatten)]
-    drain: DrainArgs,
+    life: LifeArgs,
 }
 
 #[derive(clap::Args, Debug)]
@@ -193,7 +193,7 @@ impl Shared {
             temporal.bookings_queue.clone(),
             self.inline.inline.clone(),
             &self.partners,
-            self.drain.drain,
+            self.life,
             interceptor,
         )
     }
@@ -214,7 +214,7 @@ async fn serve_api(role: ApiRole, interceptor: Option<Interceptor>) -> anyhow::R
         role.pace.pace(&role.shared.inline),
         role.limits.settings(&hands.bookings_queue),
     );
-    let drain = role.shared.drain.drain;
+    let drain = role.shared.life.drain;
     let worker_stop = tokio_util::sync::CancellationToken::new();
     let serving = async {
         api::serve(api, listener, drain, stop).await?;

@@ -154,13 +154,22 @@ impl PaceArgs {
     }
 }
 
-/// How a process ends.
-#[derive(Args, Clone, Debug)]
-pub struct DrainArgs {
+/// How long workers live, and how they end.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LifeArgs {
     /// How long running work may go on after SIGTERM, in seconds. Keep it below the pod's
     /// `terminationGracePeriodSeconds`.
     #[arg(long, env = "BELLHOP_DRAIN_SECONDS", default_value = "25", value_parser = seconds)]
     pub drain: Duration,
+    /// After how many activities a worker is replaced by a fresh one, 20 to 100000000. The SDK keeps
+    /// about 200 bytes for each that a worker has run.
+    #[arg(
+        long,
+        env = "BELLHOP_RENEW_AFTER",
+        default_value_t = 250_000,
+        value_parser = clap::value_parser!(u64).range(20..=100_000_000)
+    )]
+    pub renew_after: u64,
 }
 
 /// How much the API takes on at once.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{DrainArgs, InlineArgs, LimitArgs, PaceArgs, PartnerArgs, ServiceArgs, TemporalArgs},
+    config::{InlineArgs, LifeArgs, LimitArgs, PaceArgs, PartnerArgs, ServiceArgs, TemporalArgs},
     engine::{self, Engine},
     services,
     stack::{Ready, Stack},
@@ -53,7 +53,7 @@ pub struct DevArgs {
     #[command(flatten)]
     services: ServiceArgs,
     #[command(flatten)]
-    drain: DrainArgs,
+    life: LifeArgs,
     #[command(flatten)]
     partners: PartnerArgs,
 }
@@ -140,7 +140,7 @@ pub async fn run_with(
         inline: args.inline.inline,
         partners: args.partners,
         limits: args.limits,
-        drain: args.drain.drain,
+        life: args.life,
         temporal_ui: engine.as_ref().map(|it| it.ui.clone()),
         temporal,
         services,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{Families, LimitArgs, PartnerArgs, TemporalArgs},
+    config::{Families, LifeArgs, LimitArgs, PartnerArgs, TemporalArgs},
     due, seed,
     simulator::{self, Simulator},
     temporal,
@@ -41,8 +41,8 @@ pub struct Stack {
     pub partners: PartnerArgs,
     /// How much the API takes on at once.
     pub limits: LimitArgs,
-    /// How long running work may go on after `stop`.
-    pub drain: Duration,
+    /// How long workers live, and how they end.
+    pub life: LifeArgs,
     /// What runs around every activity.
     pub interceptor: Option<Interceptor>,
 }
@@ -88,7 +88,7 @@ impl Stack {
             at.bookings_queue.clone(),
             self.inline,
             &partners,
-            self.drain,
+            self.life,
             self.interceptor,
         )?;
         hands.join(Queue::Bookings).await?;
@@ -100,7 +100,7 @@ impl Stack {
         let (workers_stop, partners_stop) = (CancellationToken::new(), CancellationToken::new());
         let serving = stop.clone();
         let api = async {
-            api::serve(api, self.api, self.drain, serving).await?;
+            api::serve(api, self.api, self.life.drain, serving).await?;
             workers_stop.cancel();
             Ok(())
         };

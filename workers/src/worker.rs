@@ -1,8 +1,10 @@
 //! Workers: which queue carries which workflows and activities, and how much of it at once.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod wear;
 
-use anyhow::Context as _;
+use std::{fmt, sync::Arc};
+
+use anyhow::{Context as _, anyhow};
 use bellhop_activities::{
     BookingActivities, DispatchActivities, NotificationActivities, NotificationSettings,
     OperationActivities, PaymentActivities, PaymentSettings,
@@ -14,6 +16,7 @@ use bellhop_workflows::{
     booking::Booking, contract::notifications, messages::Messages, withdrawal::Withdrawal,
 };
 use clap::ValueEnum;
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use temporalio_client::Client;
 use temporalio_common::worker::{
     VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion,
@@ -26,11 +29,13 @@ use temporalio_sdk::{
         worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
     },
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::wear::Wear;
 use crate::{
     bench::noop,
-    config::{Families, PartnerArgs},
+    config::{Families, LifeArgs, PartnerArgs},
 };
 
 /// Slots of workflow tasks and of local activities. A workflow task keeps its slot while its inline
@@ -76,8 +81,9 @@ pub struct Hands {
     pub bookings_queue: String,
     /// The families that bookings workers carry inline.
     pub inline: Families,
-    /// How long running activities may go on once the worker is stopped.
-    pub drain: Duration,
+    /// How long the workers live, and how they end.
+    pub life: LifeArgs,
+    renewal: Arc<Notify>,
     provider: PaymentProvider,
     payments: PaymentSettings,
     gateway: MessagingGateway,
@@ -111,7 +117,7 @@ impl Hands {
         bookings_queue: String,
         inline: Families,
         partners: &PartnerArgs,
-        drain: Duration,
+        life: LifeArgs,
         interceptor: Option<Interceptor>,
     ) -> anyhow::Result<Self> {
         let provider = PaymentProvider::new(&partners.payments(), store.clone())?;
@@ -122,7 +128,8 @@ impl Hands {
             client,
             bookings_queue,
             inline,
-            drain,
+            life,
+            renewal: Arc::default(),
             provider,
             payments: partners.payment_settings(),
             gateway,
@@ -150,24 +157,51 @@ impl Hands {
         Ok(())
     }
 
-    /// Serves a queue until `stop`, then finishes what runs.
+    /// Serves a queue until `stop`, then finishes what runs. A worker that has run its number of
+    /// activities finishes what it has while a fresh one takes its place.
     ///
     /// # Errors
     /// Temporal refuses the worker.
     pub async fn serve(&self, queue: Queue, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut worker = Worker::new(&self.runtime, self.client.clone(), self.options(queue)?)
-            .map_err(|error| anyhow::anyhow!("the {queue} worker cannot be made: {error}"))?;
-        let shutdown = worker.shutdown_handle();
-        let stopped = async {
-            stop.cancelled().await;
+        let failed = || format!("the {queue} worker has failed");
+        let mut running = FuturesUnordered::new();
+        while !stop.is_cancelled() {
+            let worn = Wear::after(self.life.renew_after);
+            let options = self.options(queue, worn.clone())?;
+            let mut worker = Worker::new(&self.runtime, self.client.clone(), options)
+                .map_err(|error| anyhow!("the {queue} worker cannot be made: {error}"))?;
+            let shutdown = worker.shutdown_handle();
+            running.push(async move { worker.run().await });
+            let renewed = async {
+                tokio::select! {
+                    () = worn.is_over() => {}
+                    () = self.renewal.notified() => {}
+                    () = stop.cancelled() => {}
+                }
+            };
+            tokio::pin!(renewed);
+            loop {
+                tokio::select! {
+                    Some(ended) = running.next() => ended.with_context(failed)?,
+                    () = &mut renewed => break,
+                }
+            }
+            // From here on it takes nothing new, and its place on the connection is free.
             shutdown();
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            ran = worker.run() => ran.with_context(|| format!("the {queue} worker has failed"))?,
-            () = stopped => {}
+            if !stop.is_cancelled() {
+                tracing::info!(%queue, "a fresh worker takes its place");
+            }
+        }
+        while let Some(ended) = running.next().await {
+            ended.with_context(failed)?;
         }
         Ok(())
+    }
+
+    /// Replaces the workers of this process by fresh ones, as a rollout does with pods: the old ones
+    /// finish what runs, and the bookings that they held go on with the new ones.
+    pub fn renew(&self) {
+        self.renewal.notify_waiters();
     }
 
     /// Every worker of the process shares the provider's bulkhead and breaker.
@@ -176,7 +210,7 @@ impl Hands {
         PaymentActivities::new(store, provider, self.payments.clone())
     }
 
-    fn options(&self, queue: Queue) -> anyhow::Result<WorkerOptions> {
+    fn options(&self, queue: Queue, wear: Wear) -> anyhow::Result<WorkerOptions> {
         let mut options =
             match queue {
                 Queue::Bookings => {
@@ -209,6 +243,7 @@ impl Hands {
                     WorkerOptions::new(noop::TASK_QUEUE).register_workflow::<noop::Noop>()?
                 }
             };
+        options = options.activity_inbound_interceptor(wear);
         if let Some(interceptor) = &self.interceptor {
             options = options.activity_inbound_interceptor(Around(interceptor.clone()));
         }
@@ -222,7 +257,7 @@ impl Hands {
                     .build(),
             )
             .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(5))
-            .graceful_shutdown_period(self.drain)
+            .graceful_shutdown_period(self.life.drain)
             .maybe_deployment_options(deployment());
         Ok(options.build())
     }

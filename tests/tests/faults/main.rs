@@ -15,6 +15,7 @@ mod ground;
 mod kills;
 #[cfg(feature = "storms")]
 mod refused;
+mod renewal;
 mod services;
 mod sweep;
 mod tokens;

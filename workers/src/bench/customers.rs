@@ -78,6 +78,17 @@ impl Customers {
         Ok(())
     }
 
+    /// Books one, whatever comes of it; answers what the customer hears.
+    pub(super) async fn ask(&self) -> anyhow::Result<String> {
+        let key = uuid::Uuid::now_v7().to_string();
+        let post = self.http.post(format!("{}/v1/bookings", self.api)).bearer_auth("dev-customer");
+        let post = post.header("Idempotency-Key", key).json(&self.service.request());
+        let answer = post.send().await?;
+        let (status, body) = (answer.status().as_u16(), answer.json::<Value>().await?);
+        let word = body["code"].as_str().or(body["status"].as_str()).unwrap_or_default();
+        Ok(format!("{status} {word}"))
+    }
+
     /// Gives a command, and waits for its effect.
     pub(super) async fn command(
         &self,
@@ -150,6 +161,8 @@ impl Customers {
     /// A bench that breaks its bookings measures nothing.
     pub(super) async fn judge(&self) -> anyhow::Result<()> {
         let get = self.http.get(format!("{}/v1/invariants", self.api)).bearer_auth("dev-operator");
+        // It walks every journal.
+        let get = get.timeout(Duration::from_secs(600));
         let report: Value = get.send().await?.error_for_status()?.json().await?;
         ensure!(report["broken"] == json!([]), "invariants are broken: {}", report["broken"]);
         Ok(())

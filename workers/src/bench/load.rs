@@ -9,22 +9,43 @@ use std::{
 };
 
 use anyhow::Context as _;
+use serde::Serialize;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
 };
+
+use super::report::round;
 
 /// How a load went.
 #[derive(Debug)]
 pub(super) struct Load {
     /// How long each task took that succeeded, shortest first.
     latencies: Vec<Duration>,
+    /// When each of them ended, from the first start, earliest first.
+    ends: Vec<Duration>,
+    /// The memory of this process after each tenth of the tasks.
+    memory: Vec<Bytes>,
     /// From the first start to the last answer.
     took: Duration,
     pub(super) failed: usize,
     /// Why the first one failed.
     pub(super) error: Option<anyhow::Error>,
 }
+
+/// Bytes of memory.
+pub(super) type Bytes = u64;
+
+/// A tenth of a load.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Tenth {
+    pub(super) per_second: f64,
+    /// What this process had in memory at its end, load generator and simulator included.
+    pub(super) memory_mb: f64,
+}
+
+/// What became of a task: when it ended and how long it took.
+type Done = anyhow::Result<(Instant, Duration)>;
 
 /// Lets `clients` do `tasks` of them, each the next when its last is done.
 pub(super) async fn closed<W, F>(what: &'static str, clients: u32, tasks: u32, work: W) -> Load
@@ -49,7 +70,7 @@ where
         });
     }
     let done: Vec<_> = running.join_all().await.into_iter().flatten().collect();
-    Load::of(started, done)
+    Load::of(started, done, &progress)
 }
 
 /// Lets `clients` work on each of `inputs` once.
@@ -93,23 +114,24 @@ where
         });
     }
     let done = running.join_all().await;
-    Load::of(started, done)
+    Load::of(started, done, &progress)
 }
 
-async fn timed(
-    from: Instant,
-    task: impl Future<Output = anyhow::Result<()>>,
-) -> anyhow::Result<Duration> {
-    task.await.map(|()| from.elapsed())
+async fn timed(from: Instant, task: impl Future<Output = anyhow::Result<()>>) -> Done {
+    task.await.map(|()| (Instant::now(), from.elapsed()))
 }
 
 impl Load {
-    fn of(started: Instant, tasks: impl IntoIterator<Item = anyhow::Result<Duration>>) -> Self {
-        let took = started.elapsed();
-        let mut load = Self { latencies: vec![], took, failed: 0, error: None };
+    fn of(started: Instant, tasks: impl IntoIterator<Item = Done>, progress: &Progress) -> Self {
+        let (took, memory) = (started.elapsed(), progress.memory());
+        let mut load =
+            Self { latencies: vec![], ends: vec![], memory, took, failed: 0, error: None };
         for task in tasks {
             match task {
-                Ok(latency) => load.latencies.push(latency),
+                Ok((ended, latency)) => {
+                    load.latencies.push(latency);
+                    load.ends.push(ended - started);
+                }
                 Err(error) => {
                     load.failed += 1;
                     load.error.get_or_insert(error);
@@ -117,13 +139,16 @@ impl Load {
             }
         }
         load.latencies.sort_unstable();
+        load.ends.sort_unstable();
         load
     }
 
-    /// Takes in another load of the same.
+    /// Takes in another load of the same, that came after it.
     pub(super) fn add(&mut self, mut other: Self) {
         self.latencies.append(&mut other.latencies);
         self.latencies.sort_unstable();
+        self.ends.extend(other.ends.iter().map(|it| self.took + *it));
+        self.memory.append(&mut other.memory);
         self.took += other.took;
         self.failed += other.failed;
         self.error = self.error.take().or(other.error);
@@ -141,6 +166,27 @@ impl Load {
     /// How many succeeded each second.
     pub(super) fn per_second(&self) -> f64 {
         self.latencies.len() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// How fast each tenth of it went, and the memory after it: whether cost grows with age. None of
+    /// a load too short to tell.
+    pub(super) fn tenths(&self) -> Vec<Tenth> {
+        let size = self.ends.len() / 10;
+        if size < 100 {
+            return vec![];
+        }
+        let mut began = Duration::ZERO;
+        let tenths = self.ends.chunks_exact(size).take(10).enumerate().map(|(number, ends)| {
+            let ended = ends.last().copied().unwrap_or_default();
+            let took = (ended - began).as_secs_f64().max(f64::EPSILON);
+            began = ended;
+            let memory = self.memory.get(number).copied().unwrap_or_default();
+            Tenth {
+                per_second: round(size as f64 / took, 1),
+                memory_mb: round(memory as f64 / 1e6, 1),
+            }
+        });
+        tenths.collect()
     }
 
     /// How many took about as long as Temporal's own timers last: 5 s or 10 s.
@@ -167,23 +213,37 @@ struct Inner {
     what: &'static str,
     tasks: u32,
     done: AtomicU32,
+    memory: Mutex<Vec<Bytes>>,
 }
 
 impl Progress {
     fn begin(what: &'static str, tasks: u32) -> Self {
         eprintln!("{what}: {tasks}");
-        Self(Arc::new(Inner { what, tasks, done: AtomicU32::new(0) }))
+        Self(Arc::new(Inner { what, tasks, done: AtomicU32::new(0), memory: Mutex::default() }))
     }
 
     /// A line every tenth of the way.
     fn step(&self) {
-        let Inner { what, tasks, done } = &*self.0;
+        let Inner { what, tasks, done, memory } = &*self.0;
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         let tenth = |done: u32| u64::from(done) * 10 / u64::from(*tasks);
         if *tasks >= 100 && tenth(done) > tenth(done - 1) {
             eprintln!("{what}: {done}/{tasks}");
+            memory.lock().unwrap_or_else(PoisonError::into_inner).push(resident());
         }
     }
+
+    fn memory(&self) -> Vec<Bytes> {
+        std::mem::take(&mut self.0.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The memory of this process, or 0 where Linux is not there to tell.
+fn resident() -> Bytes {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|it| it.trim().strip_suffix("kB")?.trim().parse::<Bytes>().ok());
+    kib.unwrap_or_default() * 1_024
 }
 
 #[cfg(test)]
@@ -209,10 +269,24 @@ mod tests {
 
     #[test]
     fn percentiles_are_latencies_that_were_met() {
-        let seconds = (1..=200).rev().map(|it| Ok(Duration::from_secs(it)));
-        let load = Load::of(Instant::now(), seconds);
+        let load = lasting((1..=200).rev().map(Duration::from_secs));
         let found = [50.0, 99.0, 100.0].map(|it| load.percentile(it).as_secs());
         assert_eq!(found, [100, 198, 200]);
-        assert_eq!(Load::of(Instant::now(), []).percentile(99.0), Duration::ZERO);
+        assert_eq!(lasting([]).percentile(99.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_load_that_gets_slower_shows_in_its_tenths() {
+        let load = lasting((0..1_000).map(|it| Duration::from_millis(it + it.max(500))));
+        let rates: Vec<_> = load.tenths().iter().map(|it| it.per_second).collect();
+        assert_eq!((rates.len(), rates[1], rates[9]), (10, 1_000.0, 500.0));
+        assert!(lasting([]).tenths().is_empty());
+    }
+
+    /// A load whose tasks all start at once and last so long.
+    fn lasting(latencies: impl IntoIterator<Item = Duration>) -> Load {
+        let started = Instant::now();
+        let done = latencies.into_iter().map(|it| Ok((started + it, it)));
+        Load::of(started, done, &Progress::begin("test", 0))
     }
 }

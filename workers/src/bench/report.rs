@@ -1,6 +1,6 @@
 //! What was measured, and how it is told.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     BenchArgs,
     customers::Footprint,
-    load::Load,
+    load::{Load, Tenth},
     shape::{Payments, Service, Until},
 };
 
@@ -32,20 +32,33 @@ pub(super) struct Report {
 pub(super) struct Run {
     #[serde(flatten)]
     pub(super) figures: Figures,
+    /// How the bookings went from tenth to tenth, where there were enough.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tenths: Vec<Tenth>,
     /// Commands to the bookings, where they were measured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) commands: Vec<Commands>,
 }
 
 /// How commands of a kind went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Commands {
-    pub(super) command: &'static str,
+    command: &'static str,
+    /// Whether the worker that held the bookings was drained before.
+    drained: bool,
     per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    max_ms: f64,
+    #[serde(flatten)]
+    latency: Latency,
     stalls: usize,
+}
+
+/// How long something took.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Latency {
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) max_ms: f64,
+    pub(super) failed: usize,
 }
 
 /// The figures of a run, or the medians of several.
@@ -86,11 +99,7 @@ impl Figures {
 
     /// The median of each figure; the largest of what must not happen at all.
     fn median(runs: &[Run]) -> Self {
-        let median = |figure: fn(&Self) -> f64| {
-            let mut values: Vec<_> = runs.iter().map(|it| figure(&it.figures)).collect();
-            values.sort_unstable_by(f64::total_cmp);
-            values.get(values.len() / 2).copied().unwrap_or_default()
-        };
+        let median = |figure: fn(&Self) -> f64| median(runs.iter().map(|it| figure(&it.figures)));
         let most = |figure: fn(&Self) -> usize| {
             runs.iter().map(|it| figure(&it.figures)).max().unwrap_or_default()
         };
@@ -111,21 +120,56 @@ impl Figures {
 }
 
 impl Commands {
-    pub(super) fn of(command: &'static str, load: &Load) -> Self {
+    pub(super) fn of(command: &'static str, drained: bool, load: &Load) -> Self {
         Self {
             command,
+            drained,
             per_second: round(load.per_second(), 1),
+            latency: Latency::of(load),
+            stalls: load.stalls(),
+        }
+    }
+
+    /// The median of each figure; the most stalls of all.
+    fn median(runs: &[&Self]) -> Option<Self> {
+        let first = **runs.first()?;
+        let of = |figure: fn(&Self) -> f64| median(runs.iter().map(|it| figure(it)));
+        Some(Self {
+            per_second: of(|it| it.per_second),
+            latency: Latency {
+                p50_ms: of(|it| it.latency.p50_ms),
+                p99_ms: of(|it| it.latency.p99_ms),
+                max_ms: of(|it| it.latency.max_ms),
+                ..first.latency
+            },
+            stalls: runs.iter().map(|it| it.stalls).max().unwrap_or_default(),
+            ..first
+        })
+    }
+}
+
+impl Latency {
+    pub(super) fn of(load: &Load) -> Self {
+        Self {
             p50_ms: ms(load.percentile(50.0)),
             p99_ms: ms(load.percentile(99.0)),
             max_ms: ms(load.percentile(100.0)),
-            stalls: load.stalls(),
+            failed: load.failed,
         }
     }
 }
 
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50_ms, p99_ms, max_ms, failed } = self;
+        write!(f, "p50 {p50_ms} ms, p99 {p99_ms} ms, at most {max_ms} ms, {failed} failed")
+    }
+}
+
 impl Report {
-    pub(super) fn of(args: &BenchArgs, database: &'static str, runs: Vec<Run>) -> Self {
+    pub(super) fn of(args: &BenchArgs, runs: Vec<Run>) -> Self {
         let BenchArgs { service, until, payments, clients, bookings, .. } = *args;
+        let database = if args.database_url.is_some() { "postgres" } else { "sqlite" };
         let median = Figures::median(&runs);
         Self { service, until, payments, database, clients, bookings, median, runs }
     }
@@ -137,13 +181,7 @@ impl Report {
 
     /// Tells it: one JSON line on standard output, or for people.
     pub(super) fn tell(&self, as_json: bool) -> anyhow::Result<()> {
-        if as_json {
-            eprintln!("{}", self.text());
-            println!("{}", serde_json::to_string(self).context("a report is JSON")?);
-        } else {
-            println!("{}", self.text());
-        }
-        Ok(())
+        tell(self, &self.text(), as_json)
     }
 
     fn text(&self) -> String {
@@ -168,18 +206,19 @@ impl Report {
             median.history_bytes_per_booking,
             median.statements_per_booking,
         );
-        for it in runs.iter().flat_map(|run| &run.commands) {
-            text.push_str(&format!(
-                "{}: {}/s, p50 {} ms, p99 {} ms, at most {} ms, {} stalls\n",
-                it.command, it.per_second, it.p50_ms, it.p99_ms, it.max_ms, it.stalls
-            ));
+        for it in self.commands() {
+            let Commands { command, per_second, latency, stalls, .. } = it;
+            text.push_str(&format!("{command}: {per_second}/s, {latency}, {stalls} stalls\n"));
+        }
+        for run in runs {
+            text.push_str(&ageing(&run.tenths));
         }
         text.push_str(&note(self.service));
         text
     }
 
     /// Its line of a table.
-    pub(super) fn row(&self) -> String {
+    fn row(&self) -> String {
         let Self { service, until, payments, clients, bookings, median: it, .. } = self;
         format!(
             "| {} until {}, payments {} | {clients} | {bookings} | {} | {} | {}{} | {} | {} | {} \
@@ -199,26 +238,71 @@ impl Report {
         )
     }
 
+    /// The medians of its commands.
+    fn commands(&self) -> Vec<Commands> {
+        let kinds = self.runs.first().map_or(0, |it| it.commands.len());
+        let runs = |kind: usize| self.runs.iter().filter_map(move |it| it.commands.get(kind));
+        (0..kinds).filter_map(|kind| Commands::median(&runs(kind).collect::<Vec<_>>())).collect()
+    }
+
     /// The lines of its commands, in a table of their own.
-    pub(super) fn command_rows(&self) -> Vec<String> {
-        let commands = self.runs.iter().flat_map(|run| &run.commands);
+    fn command_rows(&self) -> Vec<String> {
         let row = |it: &Commands| {
+            let Commands { command, drained, per_second, latency, stalls } = it;
+            let drained = if *drained { ", after its worker was drained" } else { "" };
+            let Latency { p50_ms, p99_ms, max_ms, .. } = latency;
+            let clients = self.clients;
             format!(
-                "| {} | {} | {} | {} | {} | {} | {} |",
-                it.command, self.clients, it.per_second, it.p50_ms, it.p99_ms, it.max_ms, it.stalls
+                "| {command}{drained} | {clients} | {per_second} | {p50_ms} | {p99_ms} | {max_ms} \
+                 | {stalls} |",
             )
         };
-        commands.map(row).collect()
+        self.commands().iter().map(row).collect()
+    }
+}
+
+/// Prints a report: its text for people, or one JSON line on standard output and the text beside it.
+pub(super) fn tell(report: &impl Serialize, text: &str, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        eprintln!("{text}");
+        println!("{}", serde_json::to_string(report).context("a report is JSON")?);
+    } else {
+        println!("{text}");
+    }
+    Ok(())
+}
+
+/// Prints several reports as the tables of docs/performance.md.
+pub(super) fn tell_table(reports: &[Report]) {
+    println!("{HEAD}");
+    reports.iter().for_each(|it| println!("{}", it.row()));
+    println!("\n{COMMANDS_HEAD}");
+    reports.iter().flat_map(Report::command_rows).for_each(|it| println!("{it}"));
+    if let Some(report) = reports.first() {
+        println!("{}\nThe database: {}.", note(report.service), report.database);
     }
 }
 
 /// The heads of the tables.
-pub(super) const HEAD: &str = "\
+const HEAD: &str = "\
 | what | clients | bookings | bookings/s | no-ops/s | ratio | p50 ms | p99 ms | max ms | stalls | events |
 |---|---|---|---|---|---|---|---|---|---|---|";
-pub(super) const COMMANDS_HEAD: &str = "\
+const COMMANDS_HEAD: &str = "\
 | command | clients | per second | p50 ms | p99 ms | max ms | stalls |
 |---|---|---|---|---|---|---|";
+
+/// How the last tenth of a run went beside the first.
+fn ageing(tenths: &[Tenth]) -> String {
+    let [first, .., last] = tenths else { return String::new() };
+    format!(
+        "from the first tenth to the last: {} to {} bookings/s ({}), memory {} to {} MB\n",
+        first.per_second,
+        last.per_second,
+        round(last.per_second / first.per_second, 2),
+        first.memory_mb,
+        last.memory_mb,
+    )
+}
 
 /// The least and the greatest ratio, where there were several runs.
 fn spread(runs: &[Run]) -> String {
@@ -231,7 +315,7 @@ fn spread(runs: &[Run]) -> String {
 }
 
 /// What the figures are of.
-pub(super) fn note(service: Service) -> String {
+fn note(service: Service) -> String {
     format!(
         "\nA booking: POST /v1/bookings over HTTP with keep-alive until its 201: {}. A no-op: a \
          workflow\nthat returns at once, on the same server, connection, process and slots, started \
@@ -240,13 +324,20 @@ pub(super) fn note(service: Service) -> String {
     )
 }
 
+/// The value in the middle.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
 /// The word that JSON has for it.
 fn serde_word(value: &impl Serialize) -> String {
     let word = serde_json::to_value(value).ok();
     word.and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-pub(super) fn ms(latency: Duration) -> f64 {
+fn ms(latency: Duration) -> f64 {
     round(latency.as_secs_f64() * 1_000.0, 1)
 }
 

@@ -37,6 +37,33 @@ pub(super) enum Payments {
     Queue,
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) service: Service,
+    pub(super) until: Until,
+    pub(super) payments: Payments,
+    pub(super) clients: u32,
+    pub(super) bookings: u32,
+    pub(super) commands: bool,
+    pub(super) drained: bool,
+}
+
+impl Shape {
+    /// Bookings until their answer, paid inline.
+    pub(super) const fn new(service: Service, clients: u32, bookings: u32) -> Self {
+        Self {
+            service,
+            until: Until::Answered,
+            payments: Payments::Inline,
+            clients,
+            bookings,
+            commands: false,
+            drained: false,
+        }
+    }
+}
+
 /// The variant that nobody else books, and the pool that has it.
 const VARIANT: &str = "bench";
 
