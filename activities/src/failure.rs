@@ -40,8 +40,8 @@ pub(crate) fn unreadable(error: serde_json::Error) -> ActivityError {
 pub(crate) fn turned_away(turned: Turned) -> ActivityError {
     match turned {
         Turned::NotInline => retry(failure::NOT_INLINE, turned, None),
-        Turned::Busy => retry(failure::UNAVAILABLE, turned, None),
-        Turned::Away { remaining } => retry(failure::UNAVAILABLE, turned, Some(remaining)),
+        // As the retry policy says: all who wait would come back at once when the pause is over.
+        Turned::Busy | Turned::Away { .. } => retry(failure::UNAVAILABLE, turned, None),
     }
 }
 

@@ -6,8 +6,11 @@ use phonenumber::{Mode, country};
 use serde::{Deserialize, Serialize};
 
 /// A phone number in E.164 form. `Display` and `Debug` mask it; [`Phone::e164`] tells it.
+///
+/// One that was written down is read back as it is: numbering plans change, and a booking must stay
+/// readable. What users write goes through [`str::parse`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(transparent)]
 pub struct Phone(String);
 
 /// The text is not a phone number.
@@ -16,6 +19,11 @@ pub struct Phone(String);
 pub struct InvalidPhone;
 
 impl Phone {
+    /// One that was written down as [`Phone::e164`] tells it.
+    pub fn written(e164: String) -> Self {
+        Self(e164)
+    }
+
     /// The number as the gateways want it: `+821012345678`.
     pub fn e164(&self) -> &str {
         &self.0
@@ -40,20 +48,6 @@ impl FromStr for Phone {
             return Err(InvalidPhone);
         }
         Ok(Self(number.format().mode(Mode::E164).to_string()))
-    }
-}
-
-impl TryFrom<String> for Phone {
-    type Error = InvalidPhone;
-
-    fn try_from(text: String) -> Result<Self, InvalidPhone> {
-        text.parse()
-    }
-}
-
-impl From<Phone> for String {
-    fn from(phone: Phone) -> String {
-        phone.0
     }
 }
 

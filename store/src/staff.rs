@@ -177,8 +177,8 @@ pub(crate) struct Reach {
 /// How somebody is told something, if they are one of the staff.
 pub(crate) async fn reach(tx: &mut Tx, id: &SubjectId) -> Result<Option<Reach>> {
     let sql = "SELECT phone, language FROM staff WHERE id = $1";
-    let row: Option<(Word<Phone>, Json<Language>)> = query!(fetch_optional, tx, sql, id.as_str())?;
-    Ok(row.map(|(phone, language)| Reach { phone: phone.0, language: language.0 }))
+    let row: Option<(String, Json<Language>)> = query!(fetch_optional, tx, sql, id.as_str())?;
+    Ok(row.map(|(phone, language)| Reach { phone: Phone::written(phone), language: language.0 }))
 }
 
 /// Degrees as they stand in the database.
@@ -197,7 +197,7 @@ struct Row {
     kind: String,
     company: Word<CompanyId>,
     name: String,
-    phone: Word<Phone>,
+    phone: String,
     language: Json<Language>,
     skills: Json<Vec<String>>,
     available: bool,
@@ -215,7 +215,7 @@ impl From<Row> for StaffRow {
             kind: row.kind,
             company: row.company.0,
             name: row.name,
-            phone: row.phone.0,
+            phone: Phone::written(row.phone),
             language: row.language.0,
             skills: row.skills.0,
         };

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use bellhop_workflows::contract::SERVICE_ATTRIBUTE;
-use temporalio_client::{Client, ClientOptions, Connection, Url, tonic::IntoRequest as _};
+use temporalio_client::{
+    Client, ClientOptions, Connection, GrpcCompression, Url, tonic::IntoRequest as _,
+};
 use temporalio_common::{
     envconfig::LoadClientConfigProfileOptions,
     protos::temporal::api::{
@@ -41,6 +43,8 @@ pub async fn connect_within(
     options.target = Url::parse(&format!("{scheme}://{address}"))
         .with_context(|| format!("{address} is no host and port of Temporal"))?;
     options.identity = format!("bellhop@{}", std::process::id());
+    // Payloads are small: compressing them costs both sides more than it saves on the wire.
+    options.grpc_compression = GrpcCompression::None;
     options.connect_timeout = Some(Duration::from_secs(5));
     let started = tokio::time::Instant::now();
     let connection = loop {

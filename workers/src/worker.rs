@@ -38,9 +38,11 @@ use crate::{
     config::{Families, LifeArgs, PartnerArgs},
 };
 
-/// Slots of workflow tasks and of local activities. A workflow task keeps its slot while its inline
-/// acts run; with the SDK's 100, starts queue behind slow partners until tasks time out.
-const SLOTS: usize = 1_000;
+/// Slots of workflow tasks and of local activities, and workflows that are kept in memory. A workflow
+/// task keeps its slot while its inline acts run; with the SDK's 100, starts queue behind slow partners
+/// until tasks time out. The SDK looks through all that it keeps at every step of each, so that many
+/// cost more than they save.
+const SLOTS: usize = 500;
 
 /// A task queue that `bellhop worker` serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -248,6 +250,7 @@ impl Hands {
             options = options.activity_inbound_interceptor(Around(interceptor.clone()));
         }
         let options = options
+            .max_cached_workflows(SLOTS)
             .tuner(
                 TunerHolder::builder()
                     .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(SLOTS))

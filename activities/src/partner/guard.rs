@@ -28,6 +28,8 @@ pub(crate) struct Guard {
     places: Arc<Semaphore>,
     breaker: CircuitBreakerLayer<DefaultClassifier>,
     state: CircuitBreakerHandle<DefaultClassifier>,
+    /// For the one act that tries whether the partner is back.
+    trial: Arc<Semaphore>,
     pause: Duration,
     wait_for_place: Duration,
     timeout: Duration,
@@ -67,6 +69,7 @@ pub(crate) enum Turned {
 /// A place at the partner for the calls of one act.
 pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
+    _trial: Option<OwnedSemaphorePermit>,
     deadline: Instant,
     timeout: Duration,
 }
@@ -95,7 +98,8 @@ impl Guard {
             .wait_duration_in_open(pause)
             .permitted_calls_in_half_open(1);
         if let Some(store) = announce {
-            let news = News { name, store, pause, latest: Arc::default(), writing: Arc::default() };
+            let away = pause + settings.timeout;
+            let news = News { name, store, away, latest: Arc::default(), writing: Arc::default() };
             breaker = breaker.on_state_transition(move |_, to| news.spread(to));
         }
         let (breaker, state) = breaker.build_with_handle()?;
@@ -103,6 +107,7 @@ impl Guard {
             places: Arc::new(Semaphore::new(settings.places)),
             breaker,
             state,
+            trial: Arc::new(Semaphore::new(1)),
             pause,
             wait_for_place: settings.wait_for_place,
             timeout: settings.timeout,
@@ -114,23 +119,21 @@ impl Guard {
     /// A place for the calls of one act: at once or not at all inline, after a little wait on the
     /// queue.
     pub(crate) async fn enter(&self, manner: Manner) -> Result<Place, Turned> {
-        let away = self.away().await;
+        let door = self.door().await;
         match manner {
             Manner::Inline { until } => {
                 let budget = self.inline_budget(until).ok_or(Turned::NotInline)?;
                 let permit = self.places.clone().try_acquire_owned().ok();
-                match permit.filter(|_| away.is_none()) {
-                    Some(permit) => Ok(self.place(permit, budget)),
-                    None => Err(Turned::NotInline),
+                match (permit, door) {
+                    (Some(permit), Ok(trial)) => Ok(self.place(permit, trial, budget)),
+                    _ => Err(Turned::NotInline),
                 }
             }
             Manner::Queued => {
-                if let Some(remaining) = away {
-                    return Err(Turned::Away { remaining });
-                }
+                let trial = door.map_err(|remaining| Turned::Away { remaining })?;
                 let permit = self.places.clone().acquire_owned();
                 match tokio::time::timeout(self.wait_for_place, permit).await {
-                    Ok(Ok(permit)) => Ok(self.place(permit, self.queue_budget)),
+                    Ok(Ok(permit)) => Ok(self.place(permit, trial, self.queue_budget)),
                     _ => Err(Turned::Busy),
                 }
             }
@@ -146,7 +149,7 @@ impl Guard {
             Ok(settled) => settled,
             Err(CircuitBreakerError::Inner(outage)) => Err(outage),
             Err(CircuitBreakerError::OpenCircuit) => {
-                Err(CallError::Unavailable { retry_after: self.away().await })
+                Err(CallError::Unavailable { retry_after: self.pause_left().await })
             }
         }
     }
@@ -159,8 +162,21 @@ impl Guard {
         self.breaker.layer_fn(service_fn(judged)).oneshot(call).boxed()
     }
 
+    /// Lets everybody in while the partner is there. Once its pause is over one act tries whether it
+    /// is back; the others would only be refused after they had written down that they call. Else
+    /// answers how long it stays away at least.
+    async fn door(&self) -> Result<Option<OwnedSemaphorePermit>, Duration> {
+        if self.state.state() == CircuitState::Closed {
+            return Ok(None);
+        }
+        match self.pause_left().await {
+            Some(left) => Err(left),
+            None => self.trial.clone().try_acquire_owned().map(Some).map_err(|_| self.timeout),
+        }
+    }
+
     /// How long the breaker stays open; nothing when a call may try.
-    async fn away(&self) -> Option<Duration> {
+    async fn pause_left(&self) -> Option<Duration> {
         if !self.state.is_open() {
             return None;
         }
@@ -174,8 +190,14 @@ impl Guard {
         (!left.is_zero()).then_some(left.min(self.inline_timeout))
     }
 
-    fn place(&self, permit: OwnedSemaphorePermit, budget: Duration) -> Place {
-        Place { _permit: permit, deadline: Instant::now() + budget, timeout: self.timeout }
+    fn place(
+        &self,
+        permit: OwnedSemaphorePermit,
+        trial: Option<OwnedSemaphorePermit>,
+        budget: Duration,
+    ) -> Place {
+        let deadline = Instant::now() + budget;
+        Place { _permit: permit, _trial: trial, deadline, timeout: self.timeout }
     }
 }
 
@@ -194,7 +216,9 @@ async fn judged<T>(
 struct News {
     name: &'static str,
     store: Store,
-    pause: Duration,
+    /// The breaker's pause, and the trial after it: until that succeeds nobody takes a booking that
+    /// could not be paid for.
+    away: Duration,
     /// Until when it is away. Whoever writes, writes the latest: two changes never cross.
     latest: Arc<Mutex<Option<Timestamp>>>,
     writing: Arc<tokio::sync::Mutex<()>>,
@@ -203,7 +227,7 @@ struct News {
 impl News {
     fn spread(&self, state: CircuitState) {
         let until = match state {
-            CircuitState::Open => Timestamp::now().checked_add(self.pause).ok(),
+            CircuitState::Open => Timestamp::now().checked_add(self.away).ok(),
             CircuitState::Closed => None,
             // The trial has yet to tell; what was said before runs out by itself.
             CircuitState::HalfOpen => return,

@@ -6,7 +6,7 @@ use bellhop_store::testing::TestDb;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::stage::{Stage, paid, payment, unavailable};
+use crate::stage::{Stage, booking, paid, payment, unavailable};
 
 const PAY: &str = "POST /payments";
 
@@ -21,10 +21,12 @@ async fn until_told(db: &TestDb, is_right: impl Fn(Option<Timestamp>) -> bool) {
     panic!("the other processes were not told");
 }
 
+const PAUSE: Duration = Duration::from_millis(300);
+
 async fn open_after_two() -> Stage {
     Stage::with(|settings, _| {
         settings.breaker_calls = 2;
-        settings.breaker_pause = Duration::from_millis(300);
+        settings.breaker_pause = PAUSE;
     })
     .await
 }
@@ -38,21 +40,42 @@ async fn the_breaker_opens_tells_tries_once_and_closes() {
     }
     until_told(&stage.db, |until| until.is_some_and(|it| it > Timestamp::now())).await;
     let refused = stage.authorize().await.unwrap_err();
-    assert_eq!(refused.kind, "unavailable");
-    assert!(refused.delay.unwrap() <= Duration::from_millis(300));
+    assert_eq!((refused.kind.as_str(), refused.delay), ("unavailable", None));
     assert_eq!(stage.partner.calls().await.len(), 2, "nothing is sent while it is open");
 
-    tokio::time::sleep(refused.delay.unwrap()).await;
+    tokio::time::sleep(PAUSE).await;
     stage.partner.answers(PAY, 503, unavailable());
-    let tried = stage.authorize().await.unwrap_err();
-    assert_eq!((tried.kind.as_str(), tried.delay), ("unavailable", None));
-    let again = stage.authorize().await.unwrap_err().delay.expect("a failed trial opens it again");
+    assert_eq!(stage.authorize().await.unwrap_err().kind, "unavailable");
+    assert_eq!(stage.partner.calls().await.len(), 3, "one call tries");
+    assert_eq!(stage.authorize().await.unwrap_err().kind, "unavailable");
+    assert_eq!(stage.partner.calls().await.len(), 3, "a failed trial opens it again");
 
-    tokio::time::sleep(again).await;
+    tokio::time::sleep(PAUSE).await;
     stage.partner.answers(PAY, 201, payment("authorized", 0, 0));
     assert_eq!(stage.authorize().await, Ok(paid()));
     until_told(&stage.db, |until| until.is_none()).await;
     assert_eq!(stage.partner.calls().await.len(), 4);
+}
+
+#[tokio::test]
+async fn while_one_call_tries_the_others_begin_nothing() {
+    let stage = open_after_two().await;
+    for _ in 0..2 {
+        stage.partner.answers(PAY, 503, unavailable());
+        assert_eq!(stage.authorize().await.unwrap_err().kind, "unavailable");
+    }
+    let attempts = stage.db.store.attempts_of(&booking()).await.unwrap().len();
+    tokio::time::sleep(PAUSE).await;
+    stage.partner.hangs(PAY);
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let turned = stage.authorize().await.unwrap_err();
+        (turned.kind, stage.db.store.attempts_of(&booking()).await.unwrap().len())
+    };
+    let (tried, (turned, during)) = tokio::join!(stage.authorize(), other);
+    assert_eq!((tried.unwrap_err().kind.as_str(), turned.as_str()), ("unknown", "unavailable"));
+    assert_eq!(during, attempts + 1, "the trial is written down, and nothing else");
+    assert_eq!(stage.partner.calls().await.len(), 3);
 }
 
 #[tokio::test]

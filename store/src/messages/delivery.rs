@@ -215,7 +215,7 @@ impl From<Row> for DueMessage {
             id: row.id,
             booking: row.booking_id.0,
             channel: row.channel.0.0,
-            recipient: row.recipient.0,
+            recipient: Phone::written(row.recipient),
             template: row.template,
             body: row.body,
             attempts: row.attempts,
