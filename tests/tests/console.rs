@@ -3,6 +3,7 @@
 use std::process::{Output, Stdio};
 
 use anyhow::{Context as _, ensure};
+use bellhop_store::testing::TestPostgres;
 use bellhop_tests::{desk::a_taxi, stack::Stack};
 use serde_json::Value;
 use tokio::process::Command;
@@ -106,6 +107,15 @@ async fn a_bench_ends_with_one_line_of_json() -> anyhow::Result<()> {
     assert_eq!((&report["service"], &report["failed"]), (&"coffee".into(), &0.into()), "{report}");
     let reads = console.json(&["bench", "--json", "--reads", "2000"]).await?;
     assert_eq!((&reads["by_id"]["failed"], &reads["page"]["failed"]), (&0.into(), &0.into()));
+
+    let server = TestPostgres::shared().url("postgres", "postgres");
+    let console = Console(vec![("BELLHOP_BENCH_DATABASE_URL", server)]);
+    let drained = ["bench", "--json", "--bookings", "20", "--commands", "--drained"];
+    let report = console.json(&drained).await?;
+    assert_eq!((&report["database"], &report["failed"]), (&"postgres".into(), &0.into()));
+    let commands = report["runs"][0]["commands"].as_array().context("commands were given")?;
+    assert!(commands.len() == 2 && commands.iter().all(|it| it["drained"] == true), "{report}");
+
     let other = console.says(&["bench", "--service", "kennel"]).await?;
     assert!(other.code == Some(2) && other.err.contains("call-taxi"), "{}", other.err);
     Ok(())

@@ -305,7 +305,7 @@ async fn loads(args: &BenchArgs, hands: &Hands, customers: &Customers) -> anyhow
         eprintln!("the first that failed: {error:#}");
     }
     if args.drained {
-        hands.renew();
+        hands.renew().await;
     }
     let commands = if args.commands { commands(args, customers).await? } else { vec![] };
     customers.judge().await?;

@@ -2,7 +2,10 @@
 
 mod wear;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use anyhow::{Context as _, anyhow};
 use bellhop_activities::{
@@ -30,7 +33,7 @@ use temporalio_sdk::{
     },
 };
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::wear::Wear;
 use crate::{
@@ -86,6 +89,8 @@ pub struct Hands {
     /// How long the workers live, and how they end.
     pub life: LifeArgs,
     renewal: Arc<Notify>,
+    /// Those that run now.
+    workers: Arc<Mutex<TaskTracker>>,
     provider: PaymentProvider,
     payments: PaymentSettings,
     gateway: MessagingGateway,
@@ -132,6 +137,7 @@ impl Hands {
             inline,
             life,
             renewal: Arc::default(),
+            workers: Arc::default(),
             provider,
             payments: partners.payment_settings(),
             gateway,
@@ -173,7 +179,11 @@ impl Hands {
             let mut worker = Worker::new(&self.runtime, self.client.clone(), options)
                 .map_err(|error| anyhow!("the {queue} worker cannot be made: {error}"))?;
             let shutdown = worker.shutdown_handle();
-            running.push(async move { worker.run().await });
+            let running_now = self.workers().token();
+            running.push(async move {
+                let _running_now = running_now;
+                worker.run().await
+            });
             let renewed = async {
                 tokio::select! {
                     () = worn.is_over() => {}
@@ -200,10 +210,17 @@ impl Hands {
         Ok(())
     }
 
-    /// Replaces the workers of this process by fresh ones, as a rollout does with pods: the old ones
-    /// finish what runs, and the bookings that they held go on with the new ones.
-    pub fn renew(&self) {
+    /// Replaces the workers of this process by fresh ones, as a rollout does with pods, and waits
+    /// until the old ones have finished what they had.
+    pub async fn renew(&self) {
+        let old = std::mem::take(&mut *self.workers());
         self.renewal.notify_waiters();
+        old.close();
+        old.wait().await;
+    }
+
+    fn workers(&self) -> MutexGuard<'_, TaskTracker> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every worker of the process shares the provider's bulkhead and breaker.
