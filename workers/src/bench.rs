@@ -275,11 +275,7 @@ const MOST_NOOPS: u32 = 4_000;
 /// engine.
 async fn loads(args: &BenchArgs, hands: &Hands, customers: &Customers) -> anyhow::Result<Run> {
     let (clients, until) = (args.clients, args.until);
-    let customer = customers.clone();
-    let book = move || {
-        let customer = customer.clone();
-        async move { customer.book(until).await }
-    };
+    let book = customers.booking(until);
     let noop = noop::starter(hands.client.clone());
     load::closed("warm-up", clients, args.warm_up(), book.clone()).await.require()?;
     load::closed("warm-up, no-op", clients, args.warm_up(), noop.clone()).await.require()?;

@@ -31,13 +31,19 @@ async fn open_after_two() -> Stage {
     .await
 }
 
-#[tokio::test]
-async fn the_breaker_opens_tells_tries_once_and_closes() {
+/// A stage whose breaker two refusals have opened.
+async fn opened() -> Stage {
     let stage = open_after_two().await;
     for _ in 0..2 {
         stage.partner.answers(PAY, 503, unavailable());
         assert_eq!(stage.authorize().await.unwrap_err().kind, "unavailable");
     }
+    stage
+}
+
+#[tokio::test]
+async fn the_breaker_opens_tells_tries_once_and_closes() {
+    let stage = opened().await;
     until_told(&stage.db, |until| until.is_some_and(|it| it > Timestamp::now())).await;
     let refused = stage.authorize().await.unwrap_err();
     assert_eq!((refused.kind.as_str(), refused.delay), ("unavailable", None));
@@ -59,11 +65,7 @@ async fn the_breaker_opens_tells_tries_once_and_closes() {
 
 #[tokio::test]
 async fn while_one_call_tries_the_others_begin_nothing() {
-    let stage = open_after_two().await;
-    for _ in 0..2 {
-        stage.partner.answers(PAY, 503, unavailable());
-        assert_eq!(stage.authorize().await.unwrap_err().kind, "unavailable");
-    }
+    let stage = opened().await;
     let attempts = stage.db.store.attempts_of(&booking()).await.unwrap().len();
     tokio::time::sleep(PAUSE).await;
     stage.partner.hangs(PAY);

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use bellhop_domain::id::{BookingId, SubjectId};
 use bellhop_store::SHARDS;
 use bellhop_workflows::messages;
+use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::{Value, json};
 use temporalio_client::{
     Client, UntypedWorkflow, WorkflowDescribeOptions, WorkflowFetchHistoryOptions,
@@ -76,6 +77,18 @@ impl Customers {
             }
         }
         Ok(())
+    }
+
+    /// What books one and brings it as far as asked, again and again.
+    pub(super) fn booking(
+        &self,
+        until: Until,
+    ) -> impl Fn() -> BoxFuture<'static, anyhow::Result<()>> + Clone + Send + use<> {
+        let customers = self.clone();
+        move || {
+            let customers = customers.clone();
+            async move { customers.book(until).await }.boxed()
+        }
     }
 
     /// Books one, whatever comes of it; answers what the customer hears.

@@ -54,18 +54,11 @@ pub(super) async fn measure(ready: &Ready<'_>) -> anyhow::Result<Hanging> {
         Customers::stock_up(&ready.api, Service::Exhibition, 3 * visits + WARM_UP).await?;
     let riders = Customers::stock_up(&ready.api, Service::CallTaxi, 2 * taxis + WARM_UP).await?;
     for customers in [&visitors, &riders] {
-        let customers = customers.clone();
-        let book = move || {
-            let customers = customers.clone();
-            async move { customers.book(Until::Answered).await }
-        };
+        let book = customers.booking(Until::Answered);
         load::closed("warm-up", 20, WARM_UP, book).await.require()?;
     }
-    let visit = || {
-        let visitors = visitors.clone();
-        async move { visitors.book(Until::Answered).await }
-    };
-    let quiet = load::open("visits alone", VISITS, visits, visit).await;
+    let visit = visitors.booking(Until::Answered);
+    let quiet = load::open("visits alone", VISITS, visits, &visit).await;
     let ride = |answers: Answers| {
         let riders = &riders;
         move || {
@@ -80,7 +73,7 @@ pub(super) async fn measure(ready: &Ready<'_>) -> anyhow::Result<Hanging> {
     let beside = async |what, ride| {
         let visits = async {
             sleep(Duration::from_secs(AHEAD.into())).await;
-            load::open(what, VISITS, visits, visit).await
+            load::open(what, VISITS, visits, &visit).await
         };
         let (visits, mut taxis) = tokio::join!(visits, load::open("taxis", TAXIS, taxis, ride));
         taxis.require().map(|()| visits)
