@@ -79,12 +79,14 @@ macro_rules! columns {
     };
 }
 
-/// Bookings that have something of the pool `$1` and have not ended. Those that are served have used
-/// it up.
+/// Bookings of the pool `$1` that have not ended: those that have something of it, and those that have
+/// given it back and wait for the rest of their cancellation, such as their money. Those that are served
+/// have used it up.
 macro_rules! living {
     () => {
         "FROM holds JOIN bookings ON bookings.id = holds.booking_id
-         WHERE holds.pool_id = $1 AND holds.state IN ('held', 'firm', 'taken')
+         WHERE holds.pool_id = $1
+           AND (holds.state IN ('held', 'firm', 'taken') OR bookings.status = 'cancelling')
            AND bookings.status NOT IN
                ('completed', 'cancelled', 'rejected', 'expired', 'no_show', 'unfulfilled')"
     };
@@ -234,7 +236,7 @@ impl Store {
     }
 }
 
-/// How many bookings have something of a pool and have not ended.
+/// How many bookings of a pool have not ended.
 async fn living(tx: &mut Tx, pool: &PoolId) -> Result<u32> {
     let sql = concat!("SELECT COUNT(*) ", living!());
     let (count,): (i64,) = query!(fetch_one, tx, sql, pool.as_str())?;
