@@ -136,11 +136,14 @@ fn command(program: &Path, options: &Options) -> Command {
     for pragma in ["journal_mode=WAL", "synchronous=1"] {
         command.args(["--sqlite-pragma", pragma]);
     }
-    // With the default of four partitions, starts wait seconds for a poller of theirs.
     for value in [
+        // With the default of four partitions, starts wait seconds for a poller of theirs.
         "matching.numTaskqueueReadPartitions=1",
         "matching.numTaskqueueWritePartitions=1",
         "system.enableActivityEagerExecution=true",
+        // What its web UI lists is written in batches, 20 a second by default. The server has one
+        // connection to its database, so each batch holds up whatever else is asked for 20 ms.
+        "history.visibilityProcessorMaxPollRPS=60",
     ] {
         command.args(["--dynamic-config-value", value]);
     }
