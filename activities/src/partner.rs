@@ -2,9 +2,10 @@
 
 mod guard;
 mod messages;
+mod meter;
 mod payments;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bellhop_domain::id::BookingId;
@@ -107,6 +108,7 @@ impl CallError {
 /// One partner's HTTP client behind its guard.
 #[derive(Clone)]
 struct Http {
+    name: &'static str,
     client: Client,
     base: Url,
     key: SecretString,
@@ -153,7 +155,7 @@ impl Http {
             .build()
             .with_context(|| format!("the HTTP client of {name} cannot be made"))?;
         let guard = Guard::new(name, settings, announce)?;
-        Ok(Self { client, base, key: settings.key.clone(), guard })
+        Ok(Self { name, client, base, key: settings.key.clone(), guard })
     }
 
     /// Makes one call within the time that `place` has left.
@@ -161,13 +163,16 @@ impl Http {
         let Some(timeout) = place.time_left() else {
             return Err(CallError::Unavailable { retry_after: None });
         };
-        let request = self.request(call).timeout(timeout);
+        let (name, request) = (self.name, self.request(call).timeout(timeout));
         self.guard
             .call(async move {
-                match request.send().await {
+                let began = Instant::now();
+                let result = match request.send().await {
                     Ok(response) => read(response).await,
                     Err(error) => Err(silence(&error)),
-                }
+                };
+                meter::called(name, &result, began.elapsed());
+                result
             })
             .await
     }

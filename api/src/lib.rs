@@ -10,6 +10,7 @@ mod caller;
 mod cards;
 mod extract;
 mod idempotency;
+mod metrics;
 mod observe;
 mod outstanding;
 mod problem;
@@ -21,6 +22,7 @@ mod tokens;
 mod view;
 mod wait;
 
+pub use metrics::text as metrics;
 pub use routes::router;
 pub use services::{InvalidServices, Services};
 pub use state::{Api, Settings};

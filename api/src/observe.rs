@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -14,7 +14,7 @@ use tracing::{Instrument, Span, field, info_span};
 use uuid::Uuid;
 
 use crate::{
-    cards,
+    cards, metrics,
     problem::{Kind, Problem},
     state::Api,
 };
@@ -62,6 +62,8 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         booking.id = field::Empty,
     );
     let header = HeaderValue::from_str(&id.0);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(id);
     async {
         let began = Instant::now();
@@ -69,8 +71,15 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         if let Ok(id) = header {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        let duration_ms = began.elapsed().as_millis();
+        let took = began.elapsed();
+        let duration_ms = took.as_millis();
         tracing::debug!(http.status = response.status().as_u16(), duration_ms, "answered");
+        metrics::answered(
+            &method,
+            route.as_ref().map_or("", |it| it.as_str()),
+            response.status(),
+            took,
+        );
         response
     }
     .instrument(span)

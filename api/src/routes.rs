@@ -1,11 +1,13 @@
 //! The routes, and what surrounds each of them.
 
 mod approvals;
+mod attention;
 mod bookings;
 mod commands;
 mod create;
 mod customers;
 mod dashboard;
+mod events;
 mod exhibitions;
 mod lists;
 mod offers;
@@ -14,6 +16,7 @@ mod payment_methods;
 mod platform;
 mod pools;
 mod products;
+mod receipts;
 mod services;
 mod staff;
 mod taxis;
@@ -33,7 +36,7 @@ use crate::{
     state::Api,
 };
 
-/// The whole HTTP API: `/v1`, and `/healthz` and `/readyz` beside it.
+/// The whole HTTP API: `/v1`, and `/healthz`, `/readyz` and `/metrics` beside it.
 pub fn router(api: Api) -> Router {
     let v1 = Router::new()
         .route("/services", get(services::list))
@@ -45,6 +48,8 @@ pub fn router(api: Api) -> Router {
         .route("/bookings/{id}/cancellation-quote", get(bookings::cancellation_quote))
         .route("/bookings/{id}/timeline", get(bookings::timeline))
         .route("/bookings/{id}/messages", get(bookings::messages))
+        .route("/bookings/{id}/receipts", get(receipts::list))
+        .route("/bookings/{id}/events", get(events::follow))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}/approve", post(commands::approve))
         .route("/approvals/{id}/decline", post(commands::decline))
@@ -75,11 +80,14 @@ pub fn router(api: Api) -> Router {
             get(payment_methods::get).put(payment_methods::change).delete(payment_methods::detach),
         )
         .route("/dashboard", get(dashboard::list))
+        .route("/attention", get(attention::list))
+        .route("/attention/{id}/retry", post(attention::retry))
         .route("/invariants", get(platform::invariants));
     Router::new()
         .nest("/v1", v1)
         .route("/healthz", get(platform::healthz))
         .route("/readyz", get(platform::readyz))
+        .route("/metrics", get(platform::metrics))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(body::LIMIT))

@@ -14,7 +14,7 @@ use bellhop_workflows::contract::BOOKINGS_QUEUE;
 use jiff::Timestamp;
 use temporalio_client::Client;
 use tokio::{
-    sync::{Semaphore, SemaphorePermit, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch},
     time::Instant,
 };
 
@@ -34,6 +34,9 @@ const AWAY_IS_KNOWN_FOR: Duration = Duration::from_millis(200);
 /// For how long an answer about readiness is good.
 const READINESS_IS_KNOWN_FOR: Duration = Duration::from_secs(1);
 
+/// For how long what was looked up for those who watch over the deployment is good.
+const LOOKED_IS_KNOWN_FOR: Duration = Duration::from_secs(5);
+
 /// How long Temporal may take to say that it is there.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
@@ -48,6 +51,8 @@ pub struct Settings {
     pub longest_wait: Duration,
     /// How many bookings may be waited for at once; more hear "come back shortly".
     pub max_in_flight: usize,
+    /// How many bookings may be followed at once; more hear "come back shortly".
+    pub max_streams: usize,
     /// How long one call to Temporal may take.
     pub engine_timeout: Duration,
     /// How long the first retry of a start waits; each further one waits twice as long.
@@ -65,6 +70,7 @@ impl Default for Settings {
             wait: Duration::from_secs(5),
             longest_wait: Duration::from_secs(30),
             max_in_flight: 1_000,
+            max_streams: 1_000,
             engine_timeout: Duration::from_secs(5),
             start_retry_after: Duration::from_millis(50),
             request_timeout: Duration::from_secs(35),
@@ -87,8 +93,10 @@ struct Inner {
     settings: Settings,
     draining: watch::Sender<bool>,
     in_flight: Semaphore,
+    streams: Arc<Semaphore>,
     payments_away: Known<Option<Timestamp>>,
     readiness: Known<Result<(), String>>,
+    looked: Known<()>,
 }
 
 impl Api {
@@ -119,8 +127,10 @@ impl Api {
             pace,
             draining: watch::Sender::new(false),
             in_flight: Semaphore::new(settings.max_in_flight),
+            streams: Arc::new(Semaphore::new(settings.max_streams)),
             payments_away: Known::new(None),
             readiness: Known::new(Err("nothing was asked yet".to_owned())),
+            looked: Known::new(()),
             settings,
             store,
         }))
@@ -183,6 +193,23 @@ impl Api {
     pub(crate) fn take_place(&self) -> Result<SemaphorePermit<'_>, Problem> {
         let detail = "bookings are at capacity, come back shortly: nothing was kept";
         self.0.in_flight.try_acquire().map_err(|_| Problem::new(Kind::Overloaded, detail))
+    }
+
+    /// How many bookings are waited for.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.settings.max_in_flight - self.0.in_flight.available_permits()
+    }
+
+    /// Looks, unless somebody has just done so.
+    pub(crate) async fn look_now_and_then(&self, look: impl AsyncFnOnce()) {
+        self.0.looked.get(LOOKED_IS_KNOWN_FOR, look).await;
+    }
+
+    /// A place among those who follow bookings.
+    pub(crate) fn take_stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let detail = "too many bookings are followed: come back shortly, or ask for the timeline";
+        let place = self.0.streams.clone().try_acquire_owned();
+        place.map_err(|_| Problem::new(Kind::Overloaded, detail))
     }
 
     /// Whether payments are known to be away. With the database away nobody knows.

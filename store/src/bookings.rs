@@ -143,6 +143,32 @@ impl Store {
         })?;
         Ok(page(rows, limit))
     }
+
+    /// The bookings that somebody should look at, of one company or of all, those with the oldest
+    /// trouble first.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn bookings_in_trouble(
+        &self,
+        company: Option<&CompanyId>,
+        cursor: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<BookingRow>> {
+        let mut db = self.reader().await?;
+        let rows: Vec<Row> = build!(db, |sql| {
+            sql.push(concat!("SELECT ", columns!(), " FROM bookings"));
+            sql.push(" WHERE attention_since IS NOT NULL");
+            if let Some(company) = company {
+                sql.push(" AND company = ").push_bind(company.as_str());
+            }
+            page_by!(sql, ("attention_since", "id"), oldest, cursor, limit);
+        })?;
+        let rows = rows.into_iter().map(BookingRow::from).collect();
+        let since =
+            |it: &BookingRow| it.view.attention.as_ref().map_or(it.created_at, |it| it.since);
+        Ok(Page::of(rows, limit, |it| Cursor::new(since(it), &it.id)))
+    }
 }
 
 /// A booking's row, locked until the transaction ends.
@@ -225,8 +251,9 @@ pub(crate) async fn update(
         tx,
         "UPDATE bookings
          SET view = $1, seq = $2, status = $3, company = $4, assignee = $5,
-             starts_at = COALESCE($6, starts_at), amount = $7, currency = $8, changed_at = $9
-         WHERE id = $10",
+             starts_at = COALESCE($6, starts_at), amount = $7, currency = $8,
+             attention_since = $9, changed_at = $10
+         WHERE id = $11",
         Json(view),
         view.seq,
         view.status.as_str(),
@@ -235,6 +262,7 @@ pub(crate) async fn update(
         view.starts_at.map(Instant::from),
         view.amount.map(|it| it.minor),
         view.currency().map(|it| it.code()),
+        view.attention.as_ref().map(|it| Instant::from(it.since)),
         Instant::from(now),
         id.as_str(),
     )?;

@@ -55,11 +55,20 @@ impl Store {
     /// # Errors
     /// Any database error.
     pub async fn timeline(&self, booking: &BookingId) -> Result<Vec<StoredEvent>> {
+        self.timeline_after(booking, 0).await
+    }
+
+    /// The same, of the events with a number above `seq`.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn timeline_after(&self, booking: &BookingId, seq: i64) -> Result<Vec<StoredEvent>> {
         let rows: Vec<(i64, Instant, Json<NewEvent>)> = query!(
             fetch_all,
             self.reader().await?,
-            "SELECT seq, at, event FROM events WHERE booking_id = $1 ORDER BY seq",
+            "SELECT seq, at, event FROM events WHERE booking_id = $1 AND seq > $2 ORDER BY seq",
             booking.as_str(),
+            seq,
         )?;
         Ok(rows.into_iter().map(stored).collect())
     }

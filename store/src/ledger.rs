@@ -149,6 +149,43 @@ impl Store {
     }
 }
 
+/// A charge of a booking, or a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The key of its posting.
+    pub number: String,
+    /// Whether money went back.
+    pub is_refund: bool,
+    /// How much.
+    pub amount: Money,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// What was charged for a booking, and what of it went back, oldest first.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn receipts_of(&self, booking: &BookingId) -> Result<Vec<Receipt>> {
+        let rows: Vec<(String, String, i64, Word<Currency>, Instant)> = query!(
+            fetch_all,
+            self.reader().await?,
+            "SELECT posting_key, account, minor, currency, at FROM ledger
+             WHERE booking_id = $1 AND account IN ('revenue', 'refunds')
+             ORDER BY at, account DESC, posting_key",
+            booking.as_str(),
+        )?;
+        let receipt =
+            |(number, account, minor, currency, at): (_, String, i64, Word<_>, Instant)| {
+                let amount = Money { minor: minor.abs(), currency: currency.0 };
+                let is_refund = account == Account::Refunds.as_str();
+                Receipt { number, is_refund, amount, at: at.timestamp() }
+            };
+        Ok(rows.into_iter().map(receipt).collect())
+    }
+}
+
 /// What one booking's entries sum to.
 #[derive(sqlx::FromRow)]
 pub(crate) struct Row {

@@ -30,6 +30,7 @@ mod messages;
 mod migrations;
 mod opening;
 mod operations;
+mod outstanding;
 mod page;
 mod partners;
 mod payment_methods;
@@ -52,11 +53,12 @@ pub use db::{Store, statements};
 pub use error::StoreError;
 pub use events::KnownCommand;
 pub use invariants::Broken;
-pub use ledger::{Account, Balance, Posting};
+pub use ledger::{Account, Balance, Posting, Receipt};
 pub use messages::{
     Audience, DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, shard,
 };
 pub use operations::{OperationRow, Withdrawal, Withdrawn};
+pub use outstanding::Outstanding;
 pub use page::{Cursor, InvalidCursor, Page};
 pub use payment_methods::{MethodChange, NewMethod, PaymentMethod};
 pub use pools::{Pool, PoolRow};

@@ -59,7 +59,9 @@ fn migrator<S, P>(pools: &On<S, P>) -> Migrator {
         On::Postgres(_) => include_str!("../migrations/postgres/0002_append_only.sql"),
     };
     let tables = include_str!("../migrations/0001_tables.sql");
-    let texts = [(1, "tables", tables), (2, "append only", append_only)];
+    let attention = include_str!("../migrations/0003_attention.sql");
+    let texts =
+        [(1, "tables", tables), (2, "append only", append_only), (3, "attention", attention)];
     let migrations = texts.map(|(version, name, text)| {
         let text = text.into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, text, false)

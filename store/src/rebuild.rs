@@ -64,6 +64,7 @@ pub(crate) struct Journalled {
     pub(crate) starts_at: Timestamp,
     pub(crate) amount: Option<i64>,
     pub(crate) currency: Option<String>,
+    pub(crate) attention_since: Option<Timestamp>,
     /// When its last event arrived, or its view was rebuilt.
     pub(crate) changed_at: Timestamp,
     pub(crate) events: Vec<StoredEvent>,
@@ -90,6 +91,8 @@ impl Journalled {
             && view.starts_at.is_none_or(|it| Instant::from(it).timestamp() == self.starts_at)
             && self.amount == view.amount.map(|it| it.minor)
             && self.currency.as_deref() == view.currency().map(|it| it.code())
+            && self.attention_since.map(Instant::from)
+                == view.attention.as_ref().map(|it| Instant::from(it.since))
     }
 
     /// Stores what its events fold to; answers whether that is a change.
@@ -116,11 +119,13 @@ pub(crate) async fn batch(tx: &mut Tx, after: &str, is_locked: bool) -> Result<V
         starts_at: Instant,
         amount: Option<i64>,
         currency: Option<String>,
+        attention_since: Option<Instant>,
         changed_at: Instant,
     }
     macro_rules! batch {
         () => {
-            "SELECT id, view, seq, status, company, assignee, starts_at, amount, currency, changed_at
+            "SELECT id, view, seq, status, company, assignee, starts_at, amount, currency,
+                    attention_since, changed_at
              FROM bookings WHERE id > $1 ORDER BY id LIMIT $2"
         };
     }
@@ -147,6 +152,7 @@ pub(crate) async fn batch(tx: &mut Tx, after: &str, is_locked: bool) -> Result<V
         starts_at: row.starts_at.timestamp(),
         amount: row.amount,
         currency: row.currency,
+        attention_since: row.attention_since.map(|it| it.timestamp()),
         changed_at: row.changed_at.timestamp(),
     };
     Ok(rows.into_iter().map(journalled).collect())

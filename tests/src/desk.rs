@@ -211,7 +211,7 @@ impl Desk {
         Ok(events.iter().filter_map(|it| it["type"].as_str().map(str::to_owned)).collect())
     }
 
-    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}/v1{path}", self.api)).bearer_auth(&self.token)
     }
 

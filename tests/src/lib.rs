@@ -11,3 +11,4 @@ pub mod faults;
 pub mod history;
 pub mod partners;
 pub mod stack;
+pub mod stream;

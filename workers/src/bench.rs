@@ -213,6 +213,7 @@ impl BenchArgs {
             temporal_address: address,
             temporal_namespace: self.temporal_namespace.clone(),
             bookings_queue: format!("bench-{}", uuid::Uuid::now_v7()),
+            sdk_metrics_listen: None,
         })
     }
 

@@ -190,7 +190,7 @@ impl Shared {
         Hands::new(
             store,
             client,
-            temporal.bookings_queue.clone(),
+            temporal,
             self.inline.inline.clone(),
             &self.partners,
             self.life,

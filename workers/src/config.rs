@@ -42,6 +42,10 @@ pub struct TemporalArgs {
     /// deployment that changes them names another queue.
     #[arg(long, env = "BELLHOP_BOOKINGS_QUEUE", default_value = "bookings")]
     pub bookings_queue: String,
+    /// Where the Temporal SDK's own metrics are served at `/metrics`, for Prometheus: slots, pollers,
+    /// latencies (`temporal_…`). Nowhere unless it is set.
+    #[arg(long, env = "BELLHOP_SDK_METRICS_LISTEN")]
+    pub sdk_metrics_listen: Option<SocketAddr>,
 }
 
 impl TemporalArgs {
@@ -51,6 +55,7 @@ impl TemporalArgs {
             temporal_address: address.to_string(),
             temporal_namespace: "default".to_owned(),
             bookings_queue: BOOKINGS_QUEUE.to_owned(),
+            sdk_metrics_listen: None,
         }
     }
 }

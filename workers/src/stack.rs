@@ -85,7 +85,7 @@ impl Stack {
         let hands = Hands::new(
             store.clone(),
             client.clone(),
-            at.bookings_queue.clone(),
+            at,
             self.inline,
             &partners,
             self.life,

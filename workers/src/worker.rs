@@ -1,9 +1,11 @@
 //! Workers: which queue carries which workflows and activities, and how much of it at once.
 
+mod timing;
 mod wear;
 
 use std::{
     fmt,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,8 +23,12 @@ use bellhop_workflows::{
 use clap::ValueEnum;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use temporalio_client::Client;
-use temporalio_common::worker::{
-    VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion,
+use temporalio_common::{
+    telemetry::{
+        PrometheusExporterOptions, TelemetryOptions, metrics::CoreMeter,
+        start_prometheus_metric_exporter,
+    },
+    worker::{VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion},
 };
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
@@ -35,10 +41,10 @@ use temporalio_sdk::{
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::wear::Wear;
+use self::{timing::Timing, wear::Wear};
 use crate::{
     bench::noop,
-    config::{Families, LifeArgs, PartnerArgs},
+    config::{Families, LifeArgs, PartnerArgs, TemporalArgs},
 };
 
 /// Slots of workflow tasks and of local activities, and workflows that are kept in memory. A workflow
@@ -117,11 +123,12 @@ impl Hands {
     /// Hands for the workers of one process.
     ///
     /// # Errors
-    /// A partner's address or credential that cannot be used.
+    /// A partner's address or credential that cannot be used, or an address that cannot be listened
+    /// on.
     pub fn new(
         store: Store,
         client: Client,
-        bookings_queue: String,
+        temporal: &TemporalArgs,
         inline: Families,
         partners: &PartnerArgs,
         life: LifeArgs,
@@ -129,11 +136,11 @@ impl Hands {
     ) -> anyhow::Result<Self> {
         let provider = PaymentProvider::new(&partners.payments(), store.clone())?;
         let gateway = MessagingGateway::new(&partners.messages())?;
-        let runtime = Arc::new(Runtime::from_current_tokio(RuntimeOptions::default())?);
+        let runtime = Arc::new(runtime(temporal.sdk_metrics_listen)?);
         Ok(Self {
             store,
             client,
-            bookings_queue,
+            bookings_queue: temporal.bookings_queue.clone(),
             inline,
             life,
             renewal: Arc::default(),
@@ -262,7 +269,7 @@ impl Hands {
                     WorkerOptions::new(noop::TASK_QUEUE).register_workflow::<noop::Noop>()?
                 }
             };
-        options = options.activity_inbound_interceptor(wear);
+        options = options.activity_inbound_interceptor(wear).activity_inbound_interceptor(Timing);
         if let Some(interceptor) = &self.interceptor {
             options = options.activity_inbound_interceptor(Around(interceptor.clone()));
         }
@@ -281,6 +288,31 @@ impl Hands {
             .maybe_deployment_options(deployment());
         Ok(options.build())
     }
+}
+
+/// What the SDK runs on. Its metrics have a server of their own.
+fn runtime(metrics_at: Option<SocketAddr>) -> anyhow::Result<Runtime> {
+    let meter = match metrics_at {
+        None => None,
+        Some(address) => {
+            let options = PrometheusExporterOptions::builder()
+                .socket_addr(address)
+                .counters_total_suffix(true)
+                .unit_suffix(true)
+                .use_seconds_for_durations(true)
+                .build();
+            let server = start_prometheus_metric_exporter(options).with_context(|| {
+                format!(
+                    "{address} cannot be listened on: choose another with BELLHOP_SDK_METRICS_LISTEN"
+                )
+            })?;
+            Some(server.meter as Arc<dyn CoreMeter>)
+        }
+    };
+    let telemetry = TelemetryOptions::builder().maybe_metrics(meter).build();
+    let options = RuntimeOptions::builder().telemetry_options(telemetry).build();
+    let options = options.map_err(|error| anyhow!("the SDK's runtime cannot be made: {error}"))?;
+    Ok(Runtime::from_current_tokio(options)?)
 }
 
 /// The version of this worker, where the deployment names one: bookings live for weeks, so they move

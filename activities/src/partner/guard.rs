@@ -20,7 +20,7 @@ use tower_resilience::circuitbreaker::{
     DefaultClassifier, SlidingWindowType,
 };
 
-use super::{CallError, Settings};
+use super::{CallError, Settings, meter};
 
 /// The bulkhead and the breaker of one partner. A clone is the same one.
 #[derive(Clone)]
@@ -89,19 +89,29 @@ impl Guard {
         announce: Option<Store>,
     ) -> anyhow::Result<Self> {
         let pause = settings.breaker_pause;
-        let mut breaker = CircuitBreakerLayer::builder()
+        meter::breaker(name, CircuitState::Closed);
+        let away = pause + settings.timeout;
+        let news = announce.map(|store| News {
+            name,
+            store,
+            away,
+            latest: Arc::default(),
+            writing: Arc::default(),
+        });
+        let breaker = CircuitBreakerLayer::builder()
             .name(name)
             .sliding_window_type(SlidingWindowType::TimeBased)
             .sliding_window_duration(settings.breaker_window)
             .minimum_number_of_calls(settings.breaker_calls)
             .failure_rate_threshold(0.5)
             .wait_duration_in_open(pause)
-            .permitted_calls_in_half_open(1);
-        if let Some(store) = announce {
-            let away = pause + settings.timeout;
-            let news = News { name, store, away, latest: Arc::default(), writing: Arc::default() };
-            breaker = breaker.on_state_transition(move |_, to| news.spread(to));
-        }
+            .permitted_calls_in_half_open(1)
+            .on_state_transition(move |_, to| {
+                meter::breaker(name, to);
+                if let Some(news) = &news {
+                    news.spread(to);
+                }
+            });
         let (breaker, state) = breaker.build_with_handle()?;
         Ok(Self {
             places: Arc::new(Semaphore::new(settings.places)),

@@ -21,6 +21,8 @@ pub(super) enum List {
     Bookings(BookingFilter),
     /// Bookings that wait for a manager, oldest first.
     Approvals,
+    /// Bookings that somebody should look at, those with the oldest trouble first.
+    InTrouble,
 }
 
 impl List {
@@ -37,6 +39,7 @@ impl List {
                 store.bookings(&filter, cursor, limit).await
             }
             Self::Approvals => store.approvals(company, cursor, limit).await,
+            Self::InTrouble => store.bookings_in_trouble(company, cursor, limit).await,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What operators and their tools ask: is it alive, is it ready, is everything as it must be.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::header, response::IntoResponse};
 use bellhop_domain::event::Role;
 use bellhop_store::Broken;
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     caller::Caller,
+    metrics as counted,
     problem::{Kind, Problem},
     state::Api,
 };
@@ -27,6 +28,13 @@ pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<Value>, Proble
         Ok(()) => Ok(Json(json!({ "status": "ready" }))),
         Err(missing) => Err(Problem::new(Kind::NotReady, missing)),
     }
+}
+
+/// What Prometheus scrapes.
+pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    counted::look(&api).await;
+    let text = counted::text().map_err(Problem::internal)?;
+    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))
 }
 
 /// What must always hold and does not: nothing, or somebody has to look.

@@ -1,6 +1,7 @@
 //! Reading: who sees which bookings, and what of them.
 
 use axum::http::StatusCode;
+use bellhop_api::Settings;
 use serde_json::json;
 
 use crate::world::{Response, World, a_taxi};
@@ -31,7 +32,7 @@ async fn everybody_sees_what_is_theirs() {
     let stranger = world.get("/v1/bookings?company=com_other", "dev-manager").await;
     assert!(ids(&stranger).is_empty());
 
-    for path in ["", "/timeline", "/messages", "/cancellation-quote"] {
+    for path in ["", "/timeline", "/messages", "/receipts", "/cancellation-quote"] {
         let path = format!("/v1/bookings/{kim}{path}");
         assert_eq!(world.get(&path, "dev-customer").await.status, StatusCode::OK, "{path}");
         let response = world.get(&path, "dev-customer-lee").await;
@@ -95,6 +96,32 @@ async fn a_timeline_says_who_did_what_and_when() {
         (&json!("payment.authorized"), &json!("awaiting_approval"))
     );
     assert_eq!(last["amount"], json!({"minor": 9_800, "currency": "KRW"}));
+}
+
+#[tokio::test]
+async fn who_follows_a_booking_is_let_go_when_the_process_ends() {
+    let world = World::new().await;
+    let id = world.book("a1").await.id().to_owned();
+    let path = format!("/v1/bookings/{id}/events");
+    let drain = async {
+        while world.store.feed().waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.api.drain();
+    };
+    let (stream, ()) = tokio::join!(world.get(&path, "dev-customer"), drain);
+    assert_eq!(stream.status, StatusCode::OK);
+    assert_eq!(stream.header("content-type"), Some("text/event-stream"));
+    assert_eq!(world.store.feed().waiting(), 0, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn so_many_bookings_are_followed_at_once() {
+    let world = World::with(Settings { max_streams: 0, ..Settings::default() }).await;
+    let id = world.book("a1").await.id().to_owned();
+    let refused = world.get(&format!("/v1/bookings/{id}/events"), "dev-customer").await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (503, "overloaded"));
+    assert!(refused.header("retry-after").is_some());
 }
 
 #[tokio::test]

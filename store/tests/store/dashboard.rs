@@ -110,7 +110,7 @@ async fn a_line_that_is_wrong_is_found_and_rebuilt() {
         let store = &db.store;
         paid_by_method(store).await;
         let right = lines(store, DashboardFilter::default()).await;
-        for wrong in ["amount = 1", "currency = 'EUR'", "starts_at = 0"] {
+        for wrong in ["amount = 1", "currency = 'EUR'", "starts_at = 0", "attention_since = 1"] {
             db.corrupt(&format!("UPDATE bookings SET {wrong}")).await.unwrap();
             let broken = store.invariants(later()).await.unwrap();
             assert_eq!(broken[0].rule, "view_is_fold", "{wrong}");

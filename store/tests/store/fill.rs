@@ -54,9 +54,12 @@ async fn no_read_walks_through_all_bookings_or_sorts_them() {
                 store.dashboard(filter, Some(&cursor), 20).await.unwrap();
             }
             store.approvals(None, None, 20).await.unwrap();
+            store.bookings_in_trouble(None, None, 20).await.unwrap();
+            store.bookings_in_trouble(None, Some(&cursor), 20).await.unwrap();
             store.timeline(&booking).await.unwrap();
             store.messages_of(&booking).await.unwrap();
             store.due_shards(later()).await.unwrap();
+            store.outstanding(later()).await.unwrap();
         })
         .await;
         assert!(run.len() >= 15, "{run:?}");

@@ -1,6 +1,11 @@
 //! Lists and small tables: pages, filters, pools, quotes, partners, queues.
 
-use bellhop_domain::{id::QuoteId, policy::Terms, status::Status};
+use bellhop_domain::{
+    event::{Event, NewEvent},
+    id::QuoteId,
+    policy::Terms,
+    status::Status,
+};
 use bellhop_store::{BookingFilter, CancellationQuote, Cursor, Store, StoreError};
 
 use crate::fixture::*;
@@ -102,6 +107,44 @@ async fn those_who_wait_for_a_manager_are_listed_oldest_first() {
         assert_eq!((names(&second), second.next), (vec!["bk_a".to_owned()], None));
         let of_b = store.approvals("com_b".parse().ok().as_ref(), None, 9).await.unwrap();
         assert_eq!(names(&of_b), ["bk_c"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn those_that_somebody_should_look_at_are_listed_by_how_long_until_they_are_well() {
+    on_both(async |db| {
+        let store = &db.store;
+        put(store, taxis("one", "com_a", 9_800, 2)).await;
+        put(store, taxis("two", "com_b", 9_900, 9)).await;
+        let raised = NewEvent::new(Event::AttentionRaised { cause: "payments".to_owned() }, 1);
+        let cleared = NewEvent::new(Event::AttentionCleared, 1);
+        for (name, second) in [("a", 30), ("b", 20), ("c", 10), ("d", 5)] {
+            let booking = Booking::new(name).opened(store).await;
+            let append = booking.append(std::slice::from_ref(&raised));
+            store.append_events(&append, at(second)).await.unwrap();
+            if name == "d" {
+                let append = booking.append(std::slice::from_ref(&cleared));
+                store.append_events(&append, at(40)).await.unwrap();
+            }
+        }
+        Booking::new("e").opened(store).await;
+        let listed = async |company: Option<&str>| {
+            let (mut names, mut cursor) = (vec![], None);
+            let company = company.map(|it| it.parse().unwrap());
+            loop {
+                let page = store.bookings_in_trouble(company.as_ref(), cursor.as_ref(), 2).await;
+                let page = page.unwrap();
+                names.extend(page.items.iter().map(|it| it.id.to_string()));
+                cursor = page.next;
+                if cursor.is_none() {
+                    return names;
+                }
+            }
+        };
+        assert_eq!(listed(None).await, ["bk_c", "bk_b", "bk_a"]);
+        assert_eq!(listed(Some("com_a")).await, ["bk_b", "bk_a"]);
+        assert_eq!(listed(Some("com_z")).await, [] as [&str; 0]);
     })
     .await;
 }

@@ -127,6 +127,31 @@ async fn the_ledger_tells_where_the_money_is() {
 }
 
 #[tokio::test]
+async fn there_is_a_receipt_for_what_was_charged_and_for_what_went_back() {
+    on_both(async |db| {
+        let store = &db.store;
+        let id = Booking::new("1").id;
+        assert_eq!(store.receipts_of(&id).await.unwrap(), []);
+        let post = async |step: &str, posting: fn(ActKey, _) -> Posting, minor| {
+            let key = fare().step(step);
+            begin(store, &key, 1).await;
+            finish(store, &key, json!(step), &[posting(key.clone(), won(minor))]).await;
+        };
+        post("a", Posting::authorized, 9_800).await;
+        post("b", Posting::captured, 8_000).await;
+        post("c", Posting::voided, 1_800).await;
+        post("d", Posting::refunded, 3_000).await;
+        post("e", Posting::refunded, 1_000).await;
+        let receipts = store.receipts_of(&id).await.unwrap();
+        let told: Vec<_> = receipts.iter().map(|it| (it.is_refund, it.amount.minor)).collect();
+        assert_eq!(told, [(false, 8_000), (true, 3_000), (true, 1_000)]);
+        assert_eq!(receipts[0].number, fare().step("b").as_str());
+        assert_eq!((receipts[0].amount, receipts[0].at), (won(8_000), at(5)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_journal_and_the_ledger_only_ever_grow() {
     on_both(async |db| {
         let store = &db.store;

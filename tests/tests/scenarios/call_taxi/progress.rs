@@ -1,6 +1,8 @@
 //! call-taxi 9 and 10: following progress, and being told of it.
 
+use anyhow::Context as _;
 use bellhop_tests::stack::eventually;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -45,6 +47,62 @@ async fn call_taxi_09_a_customer_follows_the_ride() -> anyhow::Result<()> {
     );
     assert!(all.is_sorted_by(|a, b| a.3 < b.3), "every step is counted: {all:?}");
     assert_eq!(people.kim.booking(&id).await?["allowed_actions"], json!([]));
+    Ok(())
+}
+
+/// call-taxi 9: who listens hears of each change as it happens, and after a lost connection of what
+/// they missed and nothing else.
+#[tokio::test]
+async fn call_taxi_09_changes_are_told_as_they_happen() -> anyhow::Result<()> {
+    let (bellhop, people) = bellhop().await?;
+    let fleet = Fleet::ours(&bellhop, 1).await?;
+    let id = fleet.reserve(&people.kim).await?;
+    let mut stream = people.kim.follow(&id, None).await?;
+    let first = stream.until("payment.authorized").await?;
+    approve(&people.manager, &id).await?;
+    let more = stream.until("assignment.made").await?;
+    let last = more.last().context("it was assigned")?.id.clone();
+    drop(stream);
+    advance(&people.driver, &id, "on_the_way").await?;
+    let missed = people.kim.follow(&id, Some(&last)).await?.until("stage.reached").await?;
+
+    let timeline = people.kim.get(&format!("/bookings/{id}/timeline")).await?.body;
+    let told = [first, more, missed].concat();
+    let data: Vec<_> = told.iter().map(|it| it.data.clone()).collect();
+    assert_eq!(json!(data), timeline["events"], "each once, in their order, as in the timeline");
+    for event in &told {
+        assert_eq!(event.data["seq"].to_string(), event.id);
+        assert_eq!(event.data["type"], event.kind);
+    }
+    let events = format!("/bookings/{id}/events");
+    people.lee.get(&events).await?.assert_problem(404, "not_found");
+    let headers = [("last-event-id", "soon")];
+    let asked = people.kim.raw(Method::GET, &events, &headers, "").await?;
+    asked.assert_problem(400, "invalid_query");
+    Ok(())
+}
+
+/// call-taxi 9: what was charged, and what of it went back, is on receipts.
+#[tokio::test]
+async fn call_taxi_09_there_are_receipts() -> anyhow::Result<()> {
+    let (bellhop, people) = bellhop().await?;
+    let fleet = Fleet::ours(&bellhop, 1).await?;
+    let id = fleet.reserve(&people.kim).await?;
+    let path = format!("/bookings/{id}/receipts");
+    let receipts = async || anyhow::Ok(people.kim.get(&path).await?.body["receipts"].clone());
+    assert_eq!(receipts().await?, json!([]), "it is reserved, not charged");
+    approve(&people.manager, &id).await?;
+    let charged = receipts().await?;
+    people.kim.post(&format!("/bookings/{id}/cancel"), json!({})).await?;
+    let all = receipts().await?;
+    assert_eq!(all[0], charged[0], "what is told stays");
+    let amount = &people.kim.booking(&id).await?["amount"];
+    for (receipt, kind) in [(&all[0], "charge"), (&all[1], "refund")] {
+        assert_eq!((&receipt["kind"], &receipt["amount"]), (&json!(kind), amount), "{all:#}");
+    }
+    assert_eq!(all.as_array().map(Vec::len), Some(2));
+    people.lee.get(&path).await?.assert_problem(404, "not_found");
+    people.driver.get(&path).await?.assert_problem(403, "forbidden");
     Ok(())
 }
 

@@ -1,0 +1,67 @@
+//! Bookings that somebody should look at: a step of theirs has failed for a while and goes on being
+//! tried. Retry policies wait longer each time; who has mended the cause need not.
+
+use axum::{Json, extract::State, http::StatusCode};
+use bellhop_domain::{
+    event::Role,
+    id::{BookingId, CompanyId},
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{
+    commands::visible,
+    lists::{self, List},
+};
+use crate::{
+    caller::Caller,
+    extract::{Asked, Named, page_size},
+    observe,
+    problem::{Kind, Problem},
+    state::Api,
+    temporal::NotDone,
+    view::{Answer, Booking, Items},
+};
+
+/// Whose troubles to list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    company: Option<CompanyId>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// The bookings that somebody should look at, those with the oldest trouble first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Items<Booking>>, Problem> {
+    caller.require(&[Role::Manager, Role::Operator], "see what needs attention")?;
+    let limit = page_size(asked.limit)?;
+    let cursor = asked.cursor.as_deref();
+    lists::page(&api, &caller, List::InTrouble, asked.company, cursor, limit).await.map(Json)
+}
+
+/// Has what fails of a booking tried again at once; 202, as what comes of it shows in the booking. It
+/// is tried under the same key as before, so a repeat does no harm.
+pub(super) async fn retry(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<BookingId>,
+) -> Result<Answer, Problem> {
+    caller.require(&[Role::Manager, Role::Operator], "have bookings tried again")?;
+    observe::about(&id);
+    let row = visible(&api, &caller, &id).await?;
+    let tried = api.engine().retry(&id).await.map_err(|error| match error {
+        NotDone::Broken(_) => Problem::internal(error),
+        error => Problem::unavailable(error),
+    })?;
+    if tried == 0 {
+        let detail = "nothing of the booking waits to be tried again";
+        return Err(Problem::new(Kind::NotAllowed, detail).about(&id));
+    }
+    let booking = Booking::of(&row, &caller, Timestamp::now());
+    Ok(Answer { status: StatusCode::ACCEPTED, is_replay: false, booking })
+}

@@ -1,0 +1,56 @@
+//! common 13: what a part that is down holds up is seen, and caught up at a word.
+
+use bellhop_tests::stack::{Options, Stack, eventually};
+use serde_json::json;
+
+use crate::{
+    PROGRAM,
+    world::{Fleet, People},
+};
+
+/// common 13: a refund that fails is listed for those whom it concerns, and is made at once when one of
+/// them says so, not when its next try is due.
+#[tokio::test]
+async fn common_13_what_fails_is_listed_and_tried_again_at_a_word() -> anyhow::Result<()> {
+    let settings = [
+        ("BELLHOP_ATTENTION_AFTER_MS", "200"),
+        // Longer than the test: without a word nothing is tried again.
+        ("BELLHOP_RETRY_AFTER_MS", "3600000"),
+        ("BELLHOP_RETRY_AT_MOST_MS", "3600000"),
+        ("BELLHOP_BREAKER_PAUSE_MS", "1"),
+    ];
+    let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let bellhop = Stack::start_with(PROGRAM, Options { settings, ..Options::default() }).await?;
+    let people = People::of(&bellhop);
+    let fleet = Fleet::ours(&bellhop, 5).await?;
+    let id = people.kim.book(fleet.request("tok_ok")).await?.id()?;
+    let path = format!("/attention/{id}/retry");
+    people.manager.post(&path, json!({})).await?.assert_problem(409, "not_allowed");
+
+    bellhop.partner("payments", "unavailable").await?;
+    people.kim.post_within(0, &format!("/bookings/{id}/cancel"), "cancel", json!({})).await?;
+    let listed = eventually("somebody should look at it", async || {
+        let listed = people.manager.get("/attention").await?.body;
+        Ok(listed["items"].as_array().filter(|it| !it.is_empty()).cloned())
+    });
+    let listed = listed.await?;
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &json!(id)));
+    assert!(listed[0]["attention"]["cause"].is_string(), "{listed:?}");
+    assert_eq!(people.operator.get("/attention").await?.body["items"][0]["id"], id);
+    let elsewhere = people.operator.get("/attention?company=com_mapo").await?;
+    assert_eq!(elsewhere.body["items"], json!([]));
+    for (answer, code) in [
+        (people.kim.get("/attention").await?, "forbidden"),
+        (people.kim.post(&path, json!({})).await?, "forbidden"),
+    ] {
+        answer.assert_problem(403, code);
+    }
+
+    bellhop.partner("payments", "ok").await?;
+    let retried = people.manager.post(&path, json!({})).await?;
+    retried.assert_booking(202, "cancelling");
+    people.kim.until(&id, &["cancelled"]).await?;
+    assert_eq!(people.manager.get("/attention").await?.body["items"], json!([]));
+    people.manager.post(&path, json!({})).await?.assert_problem(409, "not_allowed");
+    bellhop.assert_invariants().await
+}
