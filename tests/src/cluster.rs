@@ -204,6 +204,19 @@ impl Cluster {
         Ok(())
     }
 
+    /// Whether a process answers its liveness probe within a second.
+    pub async fn is_alive(&self, name: &str) -> anyhow::Result<bool> {
+        let url = format!("{}/healthz", self.process(name)?.url);
+        let answer = self.http.get(url).timeout(Duration::from_secs(1)).send().await;
+        Ok(answer.is_ok_and(|it| it.status().is_success()))
+    }
+
+    /// What a process tells Prometheus.
+    pub async fn metrics(&self, name: &str) -> anyhow::Result<String> {
+        let url = format!("{}/metrics", self.process(name)?.url);
+        Ok(self.http.get(url).send().await?.error_for_status()?.text().await?)
+    }
+
     async fn ready(&self, name: &str) -> anyhow::Result<()> {
         self.probe(name, "/readyz").await
     }
@@ -223,6 +236,6 @@ impl Cluster {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> anyhow::Result<u16> {
+pub fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bellhop_tests::{
-    cluster::Cluster,
+    cluster::{Cluster, free_port},
     desk::{Answer, Desk, a_taxi, booking_id, new_key},
     faults::Fault,
     history,
     stack::eventually,
 };
+use rustix::process::Signal;
 use serde_json::json;
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
@@ -82,6 +83,55 @@ async fn no_request_fails_while_processes_are_replaced() -> anyhow::Result<()> {
     }
     assert!(booked >= 40, "{booked} were booked meanwhile");
     cluster.assert_invariants("new-api").await
+}
+
+/// common 12: a process that hangs answers no probe. Whoever watches it replaces it for that, and what it
+/// had taken is done by the next.
+#[tokio::test]
+async fn what_a_process_had_that_hangs_is_done_by_its_replacement() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start_all(PROGRAM).await?;
+    cluster.stock("api", "prime", 20).await?;
+    let customer = cluster.desk("api", "dev-customer")?;
+    cluster.partner("payments", "unavailable").await?;
+    let mut bookings = vec![];
+    // So few that the breaker leaves the door open.
+    for _ in 0..3 {
+        let taken = customer.post_without_waiting(&new_key(), a_taxi("tok_ok")).await?;
+        assert_eq!(taken.status, 202, "{taken:?}");
+        bookings.push(taken.id()?);
+    }
+    for id in &bookings {
+        customer.until(id, &["awaiting_payment"]).await?;
+    }
+    assert!(cluster.is_alive("payments").await?, "it works, and its partner is away");
+    let series = r#"_count{activity="payments.authorize",outcome="not_done",way="queued"}"#;
+    eventually("it tells that it tries in vain", async || {
+        Ok(cluster.metrics("payments").await?.contains(series).then_some(()))
+    })
+    .await?;
+    cluster.signal("payments", Signal::STOP)?;
+    eventually("its probe tells that it hangs", async || {
+        Ok((!cluster.is_alive("payments").await?).then_some(()))
+    })
+    .await?;
+    cluster.partner("payments", "ok").await?;
+    cluster.signal("payments", Signal::KILL)?;
+    cluster.ended("payments").await?;
+    let sdk = format!("127.0.0.1:{}", free_port()?);
+    let settings = [("BELLHOP_SDK_METRICS_LISTEN", sdk.as_str())];
+    cluster.worker("payments-again", "payments", &settings).await?;
+    for id in &bookings {
+        customer.until(id, &["awaiting_approval"]).await?;
+    }
+    let ledger = cluster.ledger().await?;
+    assert_eq!(
+        ledger["payments"].as_array().map(Vec::len),
+        Some(bookings.len()),
+        "one charge each"
+    );
+    let told = cluster.http.get(format!("http://{sdk}/metrics")).send().await?.text().await?;
+    assert!(told.contains("temporal_worker_task_slots_available"), "{told}");
+    cluster.assert_invariants("api").await
 }
 
 /// Books again and again: at the old API for as long as it takes connections, then at the new one, a
