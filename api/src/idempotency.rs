@@ -7,13 +7,24 @@ use axum::{
 use bellhop_domain::id::SubjectId;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterIn},
+    },
+};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    openapi::header_parameter,
+    problem::{Kind, Problem},
+};
 
 /// Says that an answer is one to a repeat.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header, as the description writes it.
+pub(crate) const KEY: &str = "Idempotency-Key";
 
 /// The longest key that is accepted.
 const MAX_LENGTH: usize = 255;
@@ -49,6 +60,14 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
                 format!("send one Idempotency-Key of 1 to {MAX_LENGTH} visible characters");
             Problem::new(Kind::KeyInvalid, detail)
         })
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "A key of the caller's choice for this request, 1 to 255 visible \
+            characters: the same key again answers the same, whenever it arrives.";
+        vec![header_parameter(KEY, Required::True, description)]
     }
 }
 

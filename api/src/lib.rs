@@ -12,6 +12,7 @@ mod extract;
 mod idempotency;
 mod metrics;
 mod observe;
+mod openapi;
 mod outstanding;
 mod problem;
 mod routes;

@@ -1,5 +1,7 @@
 //! What is answered when a request was not done: problem details (RFC 9457) with a stable `code`.
 
+use std::collections::BTreeSet;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -8,8 +10,15 @@ use bellhop_domain::{id::BookingId, plan::Violation};
 use bellhop_store::StoreError;
 use problem_details::{JsonProblemDetails, ProblemDetails};
 use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ObjectBuilder, Type,
+        schema::{AnyOfBuilder, Schema},
+    },
+};
 
-use crate::idempotency::REPLAYED;
+use crate::{idempotency::REPLAYED, openapi};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,15 +36,41 @@ struct Inner {
 }
 
 /// What a problem has besides the members of RFC 9457.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = ProblemMembers)]
 struct Members {
+    #[schema(schema_with = codes)]
     code: String,
+    /// The booking that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     booking_id: Option<BookingId>,
+    /// What the caller may do instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_actions: Option<Vec<&'static str>>,
+    /// What is wrong, and where.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<Violation>,
+}
+
+/// Why a request was not done (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    status: u16,
+    /// What the code says, for people.
+    title: String,
+    /// A sentence about this occurrence of it.
+    detail: String,
+    #[serde(flatten)]
+    members: Members,
+}
+
+/// What callers act on.
+fn codes() -> Schema {
+    let codes: BTreeSet<_> = Kind::ALL.iter().map(|it| it.code()).collect();
+    let of_booking = "The code of a booking that was refused: `hold_expired`, …";
+    let of_booking = ObjectBuilder::new().schema_type(Type::String).description(Some(of_booking));
+    AnyOfBuilder::new().item(openapi::one_of(codes)).item(of_booking).build().into()
 }
 
 macro_rules! kinds {
@@ -47,6 +82,9 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// Every kind.
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind,)+];
+
             const fn parts(self) -> (StatusCode, &'static str, &'static str) {
                 match self {
                     $(Self::$kind => (StatusCode::$status, $code, $title),)+
@@ -103,11 +141,21 @@ kinds! {
     Internal = INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side";
 }
 
+impl Kind {
+    pub(crate) const fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    /// The stable code.
+    pub(crate) const fn code(self) -> &'static str {
+        self.parts().1
+    }
+}
+
 impl Problem {
     /// A problem, with a sentence for people about this occurrence of it.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let (_, code, _) = kind.parts();
-        let members = Members { code: code.to_owned(), ..Members::default() };
+        let members = Members { code: kind.code().to_owned(), ..Members::default() };
         let detail = detail.into();
         Self(Box::new(Inner { kind, detail, members, is_replay: false, source: None }))
     }
@@ -170,7 +218,7 @@ impl Problem {
 
     /// When to come back, for those who were not refused for good.
     fn retry_after(&self) -> Option<HeaderValue> {
-        match self.0.kind.parts().0 {
+        match self.0.kind.status() {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 Some(HeaderValue::from_static(match self.0.kind {
                     Kind::PaymentUnavailable => "5",

@@ -26,68 +26,22 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{Method, Uri},
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    body, observe,
+    body, observe, openapi,
     problem::{Kind, Problem},
     state::Api,
 };
 
-/// The whole HTTP API: `/v1`, and `/healthz`, `/readyz` and `/metrics` beside it.
+/// The whole HTTP API: `/v1`, and the probes, the metrics and the description beside it.
 pub fn router(api: Api) -> Router {
-    let v1 = Router::new()
-        .route("/services", get(services::list))
-        .route("/services/{id}", get(services::get))
-        .route("/bookings", get(bookings::list).post(create::create))
-        .route("/bookings/{id}", get(bookings::get))
-        .route("/bookings/{id}/cancel", post(commands::cancel))
-        .route("/bookings/{id}/advance", post(commands::advance))
-        .route("/bookings/{id}/cancellation-quote", get(bookings::cancellation_quote))
-        .route("/bookings/{id}/timeline", get(bookings::timeline))
-        .route("/bookings/{id}/messages", get(bookings::messages))
-        .route("/bookings/{id}/receipts", get(receipts::list))
-        .route("/bookings/{id}/events", get(events::follow))
-        .route("/approvals", get(approvals::list))
-        .route("/approvals/{id}/approve", post(commands::approve))
-        .route("/approvals/{id}/decline", post(commands::decline))
-        .route("/exhibitions", get(exhibitions::list))
-        .route("/exhibitions/{id}", get(exhibitions::get).put(exhibitions::put))
-        .route("/exhibitions/{id}/withdraw", post(exhibitions::withdraw))
-        .route("/operations/{id}", get(operations::get))
-        .route("/pools", get(pools::list))
-        .route("/pools/{id}", get(pools::get).put(pools::put))
-        .nest("/staff", staff::routes(None))
-        .nest("/drivers", staff::routes(Some("driver")))
-        .nest("/cleaners", staff::routes(Some("cleaner")))
-        .route("/offers", get(offers::list))
-        .route("/offers/{id}/accept", post(commands::accept_offer))
-        .route("/offers/{id}/decline", post(commands::decline_offer))
-        .route("/taxis", get(taxis::list))
-        .route("/taxis/{id}", get(taxis::get).put(taxis::put))
-        .route("/products", get(products::list))
-        .route("/products/{id}", get(products::get).put(products::put))
-        .route("/customers/{id}/bookings", get(customers::bookings))
-        .route("/customers/{id}/messages", get(customers::messages))
-        .route(
-            "/customers/{id}/payment-methods",
-            get(payment_methods::list).post(payment_methods::register),
-        )
-        .route(
-            "/customers/{id}/payment-methods/{pm}",
-            get(payment_methods::get).put(payment_methods::change).delete(payment_methods::detach),
-        )
-        .route("/dashboard", get(dashboard::list))
-        .route("/attention", get(attention::list))
-        .route("/attention/{id}/retry", post(attention::retry))
-        .route("/invariants", get(platform::invariants));
-    Router::new()
-        .nest("/v1", v1)
-        .route("/healthz", get(platform::healthz))
-        .route("/readyz", get(platform::readyz))
-        .route("/metrics", get(platform::metrics))
+    let (router, description) = described();
+    router
+        .merge(openapi::routes(&description))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(body::LIMIT))
@@ -95,6 +49,56 @@ pub fn router(api: Api) -> Router {
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(from_fn(observe::observe))
         .with_state(api)
+}
+
+/// The routes, and the description that they make. Each says its path and its method where it is.
+pub(crate) fn described() -> (Router<Api>, OpenApi) {
+    let v1 = OpenApiRouter::default()
+        .routes(routes!(services::list))
+        .routes(routes!(services::get))
+        .routes(routes!(bookings::list, create::create))
+        .routes(routes!(bookings::get))
+        .routes(routes!(commands::cancel))
+        .routes(routes!(commands::advance))
+        .routes(routes!(bookings::cancellation_quote))
+        .routes(routes!(bookings::timeline))
+        .routes(routes!(bookings::messages))
+        .routes(routes!(receipts::list))
+        .routes(routes!(events::follow))
+        .routes(routes!(approvals::list))
+        .routes(routes!(commands::approve))
+        .routes(routes!(commands::decline))
+        .routes(routes!(exhibitions::list))
+        .routes(routes!(exhibitions::get, exhibitions::put))
+        .routes(routes!(exhibitions::withdraw))
+        .routes(routes!(operations::get))
+        .routes(routes!(pools::list))
+        .routes(routes!(pools::get, pools::put))
+        .nest("/staff", staff::routes(None))
+        .nest("/drivers", staff::routes(Some("driver")))
+        .nest("/cleaners", staff::routes(Some("cleaner")))
+        .routes(routes!(offers::list))
+        .routes(routes!(commands::accept_offer))
+        .routes(routes!(commands::decline_offer))
+        .routes(routes!(taxis::list))
+        .routes(routes!(taxis::get, taxis::put))
+        .routes(routes!(products::list))
+        .routes(routes!(products::get, products::put))
+        .routes(routes!(customers::bookings))
+        .routes(routes!(customers::messages))
+        .routes(routes!(payment_methods::list, payment_methods::register))
+        .routes(routes!(payment_methods::get, payment_methods::change, payment_methods::detach))
+        .routes(routes!(dashboard::list))
+        .routes(routes!(attention::list))
+        .routes(routes!(attention::retry))
+        .routes(routes!(platform::invariants));
+    let (router, description) = OpenApiRouter::default()
+        .nest("/v1", v1)
+        .routes(routes!(platform::healthz))
+        .routes(routes!(platform::readyz))
+        .routes(routes!(platform::metrics))
+        .split_for_parts();
+    (router, openapi::complete(description))
 }
 
 async fn no_route(uri: Uri) -> Problem {

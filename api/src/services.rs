@@ -12,6 +12,7 @@ use bellhop_domain::{
 use bellhop_store::PaymentMethod;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
     body::is_line,
@@ -156,38 +157,52 @@ impl Services {
 }
 
 /// A booking as it is asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewBooking {
+    /// The id of the service: `call-taxi`.
     service: String,
     customer: NewCustomer,
+    /// What the service lets choose: `grade = prime`.
     #[serde(default)]
     options: BTreeMap<String, String>,
+    /// When it is for; now, if left out.
     starts_at: Option<Timestamp>,
     place: Option<Place>,
+    /// How many; one, if left out.
     #[serde(default = "one")]
     quantity: u32,
+    /// What was agreed that it costs, where the service asks for that.
     agreed_cost: Option<Money>,
     /// The option `exhibition_id`, as a member of its own.
     exhibition_id: Option<PoolId>,
+    /// How it is paid; left out where it is paid on the spot.
     payment: Option<NewPayment>,
 }
 
-#[derive(Debug, Deserialize)]
+/// For whom a booking is.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewCustomer {
     name: String,
+    /// As it is written in Korea, or with its country code.
     phone: String,
+    /// In which they are told how it stands.
     #[serde(default)]
     language: Language,
 }
 
-#[derive(Deserialize)]
+/// What a booking is paid with: a token, or a stored method.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPayment {
+    /// A token of the payment provider, never a card number.
     token: Option<String>,
+    /// A stored method of the caller's.
     method_id: Option<MethodId>,
+    /// What people call it: `credit`.
     kind: Option<String>,
+    /// Whether it is stored once it has paid.
     #[serde(default)]
     store: bool,
 }

@@ -18,44 +18,61 @@ use bellhop_domain::{
     text::{Channel, Words},
     view::{Attention, ConfirmationStatus, PaymentView},
 };
-use bellhop_store::{BookingRow, MessageRow, Page};
+use bellhop_store::{Audience, BookingRow, MessageRow, MessageStatus, Page};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::{ToSchema, openapi::Object};
 
-use crate::{caller::Caller, idempotency::REPLAYED, temporal::Remembered};
+use crate::{
+    caller::Caller,
+    idempotency::REPLAYED,
+    openapi::{list_of, one_of},
+    temporal::Remembered,
+};
 
 /// A booking as a caller sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Booking {
     id: BookingId,
     service: String,
     status: Status,
     /// The state in words; while it is being served, the stage.
     status_text: Words,
+    /// The stage of its service, once one is reached.
     stage: Option<String>,
-    /// Why it ended as it did.
+    /// Why it ended as it did: a stable code.
     code: Option<String>,
+    /// How many are booked.
     quantity: u32,
+    /// What it costs, once that is known.
     amount: Option<Money>,
     payment: Payment,
     customer: Option<CustomerView>,
     options: BTreeMap<String, String>,
+    /// When it is for.
     starts_at: Option<Timestamp>,
     place: Option<Place>,
+    /// Which company serves it, once known.
     company: Option<CompanyId>,
+    /// Who or what serves it.
     assignment: Option<AssignmentView>,
     /// Who is asked to serve it, for those whom it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     offer: Option<OfferView>,
     confirmation: Option<ConfirmationView>,
+    /// What fails at the moment, for somebody to look at.
     attention: Option<Attention>,
+    /// What the caller may do now: `cancel`.
     allowed_actions: Vec<&'static str>,
+    /// The number of its last event.
     seq: i64,
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Serialize)]
+/// How a booking is paid.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BookingPayment)]
 struct Payment {
     #[serde(flatten)]
     view: PaymentView,
@@ -64,18 +81,25 @@ struct Payment {
     method_id: Option<MethodId>,
 }
 
-#[derive(Debug, Serialize)]
+/// Who booked.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BookingCustomer)]
 struct CustomerView {
     id: SubjectId,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// Masked.
     phone: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Who or what serves a booking, or is asked to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BookingAssignment)]
 struct AssignmentView {
     company: Option<CompanyId>,
+    /// The taxi's or the driver's name.
     label: String,
+    /// The person, where one is assigned.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<SubjectId>,
 }
@@ -87,11 +111,14 @@ impl From<&Assignment> for AssignmentView {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// A question to somebody, whether they serve a booking.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BookingOffer)]
 struct OfferView {
     id: OfferId,
     #[serde(flatten)]
     to: AssignmentView,
+    /// Until when they can answer.
     expires_at: Timestamp,
 }
 
@@ -102,11 +129,25 @@ impl From<&Offer> for OfferView {
 }
 
 /// The visitor's confirmation of entry, which has a state of its own.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Confirmation)]
 struct ConfirmationView {
     /// What is written on it, once it is issued.
     number: Option<String>,
-    status: &'static str,
+    status: Entry,
+}
+
+/// How a confirmation of entry stands.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ConfirmationStatus)]
+enum Entry {
+    /// It follows.
+    Pending,
+    /// It is good.
+    Issued,
+    /// It is not good any more.
+    Cancelled,
 }
 
 impl ConfirmationView {
@@ -117,14 +158,14 @@ impl ConfirmationView {
             // Undone before it was issued, it has no number.
             let number = Some(it.number.clone()).filter(|it| !it.is_empty());
             let status = match it.status {
-                ConfirmationStatus::Issued => "issued",
-                ConfirmationStatus::Cancelled => "cancelled",
+                ConfirmationStatus::Issued => Entry::Issued,
+                ConfirmationStatus::Cancelled => Entry::Cancelled,
             };
             return Some(Self { number, status });
         }
         let follows =
             matches!(dispatch, Some(Dispatch::EntryConfirmation)) && !view.status.is_over();
-        follows.then_some(Self { number: None, status: "pending" })
+        follows.then_some(Self { number: None, status: Entry::Pending })
     }
 }
 
@@ -254,9 +295,11 @@ impl IntoResponse for Answer {
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Items<T> {
+    #[schema(schema_with = list_of::<T>)]
     pub(crate) items: Vec<T>,
+    /// What `cursor` says for the next page; nothing on the last one.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -269,8 +312,9 @@ impl<T> Items<T> {
 }
 
 /// An event of a booking's timeline: who did what, when (common 2).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineEvent {
+    /// Its number in the booking, from 1 without gaps.
     seq: i64,
     #[serde(flatten)]
     event: Event,
@@ -290,22 +334,39 @@ impl From<StoredEvent> for TimelineEvent {
 }
 
 /// A message to a customer, or to one of the staff.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Message {
     id: String,
     booking_id: BookingId,
     channel: Channel,
+    /// Whom it is for.
+    #[schema(schema_with = audiences)]
     audience: &'static str,
     /// The recipient, masked.
     to: String,
+    /// What it tells: the state that the booking changed to, or the news for the staff.
     template: String,
+    /// What is read.
     text: String,
+    /// How it stands.
+    #[schema(schema_with = message_states)]
     status: &'static str,
+    /// How often it was tried.
     attempts: u32,
+    /// Whether a gateway may have sent it twice: its answer was lost.
     maybe_sent_twice: bool,
+    /// Why the last try failed.
     error: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+fn audiences() -> Object {
+    one_of(Audience::ALL.map(Audience::as_str))
+}
+
+fn message_states() -> Object {
+    one_of(MessageStatus::ALL.map(MessageStatus::as_str))
 }
 
 impl From<MessageRow> for Message {

@@ -7,13 +7,21 @@ use axum::{
     http::{HeaderValue, request::Parts},
 };
 use tokio::time::Instant;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterIn},
+    },
+};
 
 use crate::{
+    openapi::header_parameter,
     problem::{Kind, Problem},
     state::Api,
 };
 
-const PREFER: &str = "prefer";
+const PREFER: &str = "Prefer";
 
 /// When a caller wants to hear something, whatever it is. Counted from the request's arrival.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +42,14 @@ impl FromRequestParts<Api> for Deadline {
             None => settings.wait,
         };
         Ok(Self(Instant::now() + wait))
+    }
+}
+
+impl IntoParams for Deadline {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "`wait=N` (RFC 7240): how many seconds the outcome is waited for before \
+            the answer is 202.";
+        vec![header_parameter(PREFER, Required::False, description)]
     }
 }
 

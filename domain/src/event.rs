@@ -13,6 +13,7 @@ use crate::{
 
 /// In which part somebody acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Who books.
@@ -35,6 +36,7 @@ impl Role {
 
 /// Who caused an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Actor {
     /// In which part.
     pub role: Role,
@@ -123,6 +125,7 @@ pub struct StoredEvent {
 
 /// What happened to a booking. The tags stand in the journal for ever: add, never change one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum Event {
     /// The booking was taken down.
@@ -304,6 +307,7 @@ pub enum Event {
 
 /// Who or what serves a booking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Assignment {
     /// The company.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -320,6 +324,7 @@ pub struct Assignment {
 
 /// A question to somebody, whether they serve a booking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = OfferMade))]
 pub struct Offer {
     /// Its id, to be answered by.
     pub id: OfferId,

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 /// An amount of money in the currency's minor unit (ISO 4217: KRW has none, so 25000 is 25,000 won).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// How many of the minor unit.
     pub minor: i64,
     /// The ISO 4217 code.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, examples("KRW")))]
     pub currency: Currency,
 }
 

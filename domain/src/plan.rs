@@ -93,6 +93,7 @@ pub struct Customer {
 
 /// A place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// As people write it.
@@ -159,6 +160,7 @@ impl Default for Pace {
 
 /// What is wrong with a request, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Violation {
     /// The member of the request, as a JSON pointer (RFC 6901).
     pub pointer: String,

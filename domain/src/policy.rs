@@ -15,6 +15,7 @@ use crate::{
 
 /// What goes back to a customer who cancels in time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// Until when it applies.
@@ -28,6 +29,7 @@ pub struct Tier {
 
 /// The end of a tier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Until {
     /// This long before the start.
@@ -42,11 +44,13 @@ pub enum Until {
 
 /// A time of day some days before the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LocalTime {
     /// How many days before the day of the start.
     pub days_before: u8,
     /// When on that day: `18:00`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, examples("18:00:00")))]
     pub at: Time,
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A length of time, from 1 ms to 10 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, examples("1h 30m")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(SignedDuration);
 

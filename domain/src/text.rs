@@ -9,6 +9,7 @@ use crate::{plan::Plan, status::Status, view::BookingView};
 
 /// A name in every language that Bellhop speaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Words {
     /// In Korean.
@@ -29,6 +30,7 @@ impl Words {
 
 /// A language that Bellhop speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
     /// Korean.
@@ -40,6 +42,7 @@ pub enum Language {
 
 /// How a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Channel {
     /// A text message.
     #[serde(rename = "sms")]

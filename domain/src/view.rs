@@ -52,6 +52,7 @@ pub struct BookingView {
 
 /// How a booking is paid, in minor units of the booking's currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PaymentView {
     /// How the payment stands.
     pub status: PaymentStatus,
@@ -82,6 +83,7 @@ pub enum ConfirmationStatus {
 
 /// A technical fault that has lasted for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attention {
     /// What fails.
     pub cause: String,

@@ -54,7 +54,8 @@ pub enum MessageStatus {
 }
 
 impl MessageStatus {
-    const ALL: [Self; 4] = [Self::Due, Self::Retrying, Self::Delivered, Self::Failed];
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Due, Self::Retrying, Self::Delivered, Self::Failed];
 
     /// The word on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
@@ -77,7 +78,8 @@ pub enum Audience {
 }
 
 impl Audience {
-    const ALL: [Self; 2] = [Self::Customer, Self::Staff];
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Customer, Self::Staff];
 
     /// The word in the database.
     pub const fn as_str(self) -> &'static str {

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use bellhop_domain::{event::Role, id::CompanyId};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::lists::{self, List};
 use crate::{
@@ -14,15 +15,23 @@ use crate::{
 };
 
 /// Whose approvals to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     company: Option<CompanyId>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     limit: Option<u32>,
 }
 
 /// The bookings that wait for a manager, oldest first.
+#[utoipa::path(
+    get, path = "/approvals",
+    params(Filter),
+    responses((status = 200, body = Items<Booking>), (status = 403))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,

@@ -8,6 +8,7 @@ use bellhop_domain::{
 };
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     commands::visible,
@@ -24,15 +25,23 @@ use crate::{
 };
 
 /// Whose troubles to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     company: Option<CompanyId>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     limit: Option<u32>,
 }
 
 /// The bookings that somebody should look at, those with the oldest trouble first.
+#[utoipa::path(
+    get, path = "/attention",
+    params(Filter),
+    responses((status = 200, body = Items<Booking>), (status = 403))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -46,6 +55,10 @@ pub(super) async fn list(
 
 /// Has what fails of a booking tried again at once; 202, as what comes of it shows in the booking. It
 /// is tried under the same key as before, so a repeat does no harm.
+#[utoipa::path(
+    post, path = "/attention/{id}/retry",
+    responses((status = 202, body = Booking), (status = 403), (status = 409))
+)]
 pub(super) async fn retry(
     State(api): State<Api>,
     caller: Caller,

@@ -11,6 +11,7 @@ use bellhop_domain::{
 use bellhop_store::{Audience, BookingFilter, CancellationQuote, MessageRow};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
@@ -28,22 +29,33 @@ use crate::{
 };
 
 /// Which bookings to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     service: Option<String>,
     status: Option<Status>,
     customer: Option<SubjectId>,
     company: Option<CompanyId>,
     exhibition_id: Option<PoolId>,
+    /// Those that were made then or later.
     from: Option<Timestamp>,
+    /// Those that were made before then.
     to: Option<Timestamp>,
+    /// What their id begins with, or a part of the name of who or what serves them.
     q: Option<String>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     limit: Option<u32>,
 }
 
 /// The bookings that the caller may know of, newest first.
+#[utoipa::path(
+    get, path = "/bookings",
+    params(Filter),
+    responses((status = 200, body = Items<Booking>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -72,6 +84,7 @@ pub(super) async fn list(
 }
 
 /// A booking as it is. One that is started and not taken down yet is known to Temporal.
+#[utoipa::path(get, path = "/bookings/{id}", responses((status = 200, body = Booking)))]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
@@ -95,12 +108,13 @@ pub(super) async fn get(
 }
 
 /// What happened to a booking.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Timeline {
     events: Vec<TimelineEvent>,
 }
 
 /// What happened to a booking, with who and when.
+#[utoipa::path(get, path = "/bookings/{id}/timeline", responses((status = 200, body = Timeline)))]
 pub(super) async fn timeline(
     State(api): State<Api>,
     caller: Caller,
@@ -113,13 +127,15 @@ pub(super) async fn timeline(
 }
 
 /// Who was told what of a booking.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BookingMessages)]
 pub(super) struct Messages {
     messages: Vec<Message>,
 }
 
 /// Who was told what of a booking, in the order of the events: customers see what they were told,
 /// drivers what they were, managers both.
+#[utoipa::path(get, path = "/bookings/{id}/messages", responses((status = 200, body = Messages)))]
 pub(super) async fn messages(
     State(api): State<Api>,
     caller: Caller,
@@ -138,19 +154,26 @@ pub(super) async fn messages(
 }
 
 /// What a cancellation would cost, and until when that is honoured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CancellationQuote)]
 pub(super) struct Quote {
     id: QuoteId,
     booking_id: BookingId,
+    /// How much of the price would go back.
     refund_percent: u8,
     /// What would go back; none while the price is not known.
     refund: Option<Money>,
     /// What would be kept.
     fee: Option<Money>,
+    /// Until when a cancel that names it gets these terms.
     expires_at: Timestamp,
 }
 
 /// Quotes a cancellation. The quote is kept: a cancel that names it in time gets its terms.
+#[utoipa::path(
+    get, path = "/bookings/{id}/cancellation-quote",
+    responses((status = 200, body = Quote), (status = 409))
+)]
 pub(super) async fn cancellation_quote(
     State(api): State<Api>,
     caller: Caller,

@@ -19,6 +19,7 @@ use bellhop_workflows::command::{
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
+use utoipa::ToSchema;
 
 use crate::{
     body::Body,
@@ -41,33 +42,46 @@ const CATCHING_UP: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a booking is cancelled, and by which quote.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCancel {
+    /// At most 500 characters.
     reason: Option<String>,
+    /// Whose terms it shall have.
     quote_id: Option<QuoteId>,
 }
 
 /// Why a booking is declined.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewDecline {
+    /// At most 500 characters.
     reason: Option<String>,
 }
 
 /// Nothing more than the command itself.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
 /// Where a booking goes next.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewAdvance {
+    /// The next stage of its service, `completed`, or `no_show`.
     to: String,
 }
 
 /// Cancels a booking; 200 once it is undone and the money is back.
+#[utoipa::path(
+    post, path = "/bookings/{id}/cancel",
+    params(IdempotencyKey, Deadline),
+    request_body = NewCancel,
+    responses(
+        (status = 200, body = Booking), (status = 202, body = Booking),
+        (status = 403), (status = 409), (status = 410), (status = 429)
+    )
+)]
 pub(super) async fn cancel(
     State(api): State<Api>,
     caller: Caller,
@@ -90,6 +104,15 @@ pub(super) async fn cancel(
 }
 
 /// Brings a booking to its next stage, to its completion, or to the end of those who did not come.
+#[utoipa::path(
+    post, path = "/bookings/{id}/advance",
+    params(IdempotencyKey, Deadline),
+    request_body = NewAdvance,
+    responses(
+        (status = 200, body = Booking), (status = 202, body = Booking),
+        (status = 403), (status = 409), (status = 429)
+    )
+)]
 pub(super) async fn advance(
     State(api): State<Api>,
     caller: Caller,
@@ -111,6 +134,15 @@ pub(super) async fn advance(
 }
 
 /// Approves a booking; 200 once it is charged and somebody or something is assigned.
+#[utoipa::path(
+    post, path = "/approvals/{id}/approve",
+    params(IdempotencyKey, Deadline),
+    request_body = Nothing,
+    responses(
+        (status = 200, body = Booking), (status = 202, body = Booking),
+        (status = 403), (status = 409), (status = 429)
+    )
+)]
 pub(super) async fn approve(
     State(api): State<Api>,
     caller: Caller,
@@ -130,6 +162,15 @@ pub(super) async fn approve(
 }
 
 /// Declines a booking.
+#[utoipa::path(
+    post, path = "/approvals/{id}/decline",
+    params(IdempotencyKey, Deadline),
+    request_body = NewDecline,
+    responses(
+        (status = 200, body = Booking), (status = 202, body = Booking),
+        (status = 403), (status = 409), (status = 429)
+    )
+)]
 pub(super) async fn decline(
     State(api): State<Api>,
     caller: Caller,
@@ -147,6 +188,15 @@ pub(super) async fn decline(
 }
 
 /// Accepts to serve a booking.
+#[utoipa::path(
+    post, path = "/offers/{id}/accept",
+    params(IdempotencyKey, Deadline),
+    request_body = Nothing,
+    responses(
+        (status = 200, body = Booking), (status = 202, body = Booking),
+        (status = 403), (status = 409), (status = 429)
+    )
+)]
 pub(super) async fn accept_offer(
     State(api): State<Api>,
     caller: Caller,
@@ -161,6 +211,15 @@ pub(super) async fn accept_offer(
 }
 
 /// Declines to serve a booking, when asked or once assigned; until the service is begun.
+#[utoipa::path(
+    post, path = "/offers/{id}/decline",
+    params(IdempotencyKey, Deadline),
+    request_body = Nothing,
+    responses(
+        (status = 200, body = Booking), (status = 202, body = Booking),
+        (status = 403), (status = 409), (status = 429)
+    )
+)]
 pub(super) async fn decline_offer(
     State(api): State<Api>,
     caller: Caller,

@@ -30,6 +30,15 @@ use crate::{
 ///
 /// Answers 201 once the booking is decided, or 202 when that takes longer than `Prefer: wait`.
 /// Repeating a request with the same `Idempotency-Key` answers the same booking.
+#[utoipa::path(
+    post, path = "/bookings",
+    params(IdempotencyKey, Deadline),
+    request_body = NewBooking,
+    responses(
+        (status = 201, body = Booking), (status = 202, body = Booking),
+        (status = 402), (status = 403), (status = 409)
+    )
+)]
 pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,

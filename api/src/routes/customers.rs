@@ -5,6 +5,7 @@ use bellhop_domain::{event::Role, id::SubjectId};
 use bellhop_store::{Audience, BookingFilter};
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     caller::Caller,
@@ -15,14 +16,22 @@ use crate::{
 };
 
 /// Which page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Paging {
+    /// The `next_cursor` of the page before.
     pub(super) cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     pub(super) limit: Option<u32>,
 }
 
 /// The bookings of a customer, newest first.
+#[utoipa::path(
+    get, path = "/customers/{id}/bookings",
+    params(Paging),
+    responses((status = 200, body = Items<Booking>))
+)]
 pub(super) async fn bookings(
     State(api): State<Api>,
     caller: Caller,
@@ -38,6 +47,11 @@ pub(super) async fn bookings(
 }
 
 /// The messages to a customer, newest first.
+#[utoipa::path(
+    get, path = "/customers/{id}/messages",
+    params(Paging),
+    responses((status = 200, body = Items<Message>))
+)]
 pub(super) async fn messages(
     State(api): State<Api>,
     caller: Caller,

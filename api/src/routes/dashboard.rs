@@ -10,6 +10,7 @@ use bellhop_domain::{
 use bellhop_store::{DashboardFilter, DashboardRow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     caller::Caller,
@@ -20,24 +21,30 @@ use crate::{
 };
 
 /// A request on the dashboard.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DashboardLine)]
 pub(super) struct Line {
+    /// The booking.
     request_id: BookingId,
     customer: SubjectId,
     service: String,
+    /// Its address.
     place: Option<String>,
     price: Option<Money>,
     /// When it is for.
     date: Timestamp,
+    /// What people call what it is paid with: `credit`.
     pay_kind: Option<String>,
     method: Option<LineMethod>,
     status: Status,
 }
 
 /// The stored method that a request is paid with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DashboardMethod)]
 struct LineMethod {
     id: MethodId,
+    /// Whether bookings can still be paid with it.
     attached: bool,
 }
 
@@ -59,19 +66,27 @@ impl From<DashboardRow> for Line {
 }
 
 /// Which requests to show; `from` and `to` are of their dates.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     service: Option<String>,
     status: Option<Status>,
     customer: Option<SubjectId>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     limit: Option<u32>,
 }
 
 /// The requests that the caller may know of, those with the latest date first.
+#[utoipa::path(
+    get, path = "/dashboard",
+    params(Filter),
+    responses((status = 200, body = Items<Line>), (status = 403))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,

@@ -15,12 +15,20 @@ use bellhop_domain::{event::StoredEvent, id::BookingId};
 use bellhop_store::feed::Watch;
 use futures::stream::{self, Stream};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterIn},
+    },
+};
 
 use super::commands::visible;
 use crate::{
     caller::Caller,
     extract::Named,
     observe,
+    openapi::header_parameter,
     problem::{Kind, Problem},
     state::Api,
     view::TimelineEvent,
@@ -32,6 +40,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How often a silent stream says that it is there, before proxies take it for dead.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
+/// The header that a browser sends when it takes a stream up again.
+const LAST: &str = "Last-Event-ID";
+
 /// The number of the last event that the caller has, 0 at first.
 pub(super) struct LastEvent(i64);
 
@@ -39,15 +50,28 @@ impl<S: Sync> FromRequestParts<S> for LastEvent {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(given) = parts.headers.get("last-event-id") else { return Ok(Self(0)) };
+        let Some(given) = parts.headers.get(LAST) else { return Ok(Self(0)) };
         let number = given.to_str().ok().and_then(|it| it.parse().ok()).filter(|it| *it >= 0);
         let detail = "Last-Event-ID: send the id of the last event that you have, as it is";
         number.map(Self).ok_or_else(|| Problem::new(Kind::InvalidQuery, detail))
     }
 }
 
+impl IntoParams for LastEvent {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description =
+            "The id of the last event that the caller has: what came after it is told.";
+        vec![header_parameter(LAST, Required::False, description)]
+    }
+}
+
 /// Tells a booking's events, those that happened after `Last-Event-ID` and then each as it happens.
 /// Ends when the process does, or after ten minutes: to go on, ask again.
+#[utoipa::path(
+    get, path = "/bookings/{id}/events",
+    params(LastEvent),
+    responses((status = 200, content_type = "text/event-stream", body = TimelineEvent))
+)]
 pub(super) async fn follow(
     State(api): State<Api>,
     caller: Caller,

@@ -10,6 +10,7 @@ use bellhop_domain::{
 use bellhop_store::{Pool, PoolRow, Withdrawal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     commands::check_reason,
@@ -38,7 +39,7 @@ const EXHIBITIONS: Wares = Wares {
 };
 
 /// An exhibition of a museum, at one date.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Exhibition {
     id: PoolId,
     /// The museum.
@@ -84,6 +85,11 @@ impl From<PoolRow> for Exhibition {
 }
 
 /// All exhibitions, or a museum's.
+#[utoipa::path(
+    get, path = "/exhibitions",
+    params(Filter),
+    responses((status = 200, body = Items<Exhibition>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     _: Caller,
@@ -93,6 +99,7 @@ pub(super) async fn list(
 }
 
 /// One exhibition, with the places that are left.
+#[utoipa::path(get, path = "/exhibitions/{id}", responses((status = 200, body = Exhibition)))]
 pub(super) async fn get(
     State(api): State<Api>,
     _: Caller,
@@ -102,20 +109,31 @@ pub(super) async fn get(
 }
 
 /// What a museum says of an exhibition.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutExhibition {
     company: CompanyId,
     title: String,
     hall: String,
     starts_at: Timestamp,
+    /// Of one place; 0 is free.
     price: Money,
+    /// How many places there are, booked ones included.
     capacity: u32,
+    /// Whether it can be booked.
     #[serde(default = "yes")]
     open: bool,
 }
 
 /// Registers an exhibition or changes it: 201 for a new one, else 200. A repeat changes nothing.
+#[utoipa::path(
+    put, path = "/exhibitions/{id}",
+    request_body = PutExhibition,
+    responses(
+        (status = 200, body = Exhibition), (status = 201, body = Exhibition),
+        (status = 403), (status = 409)
+    )
+)]
 pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,
@@ -138,9 +156,10 @@ pub(super) async fn put(
 }
 
 /// Why an exhibition is withdrawn.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWithdrawal {
+    /// At most 500 characters.
     reason: Option<String>,
 }
 
@@ -149,6 +168,12 @@ pub(super) struct NewWithdrawal {
 ///
 /// Answers 202 with the operation that does so, and 200 once it is done. An exhibition is withdrawn
 /// once: another withdrawal answers the operation of the first.
+#[utoipa::path(
+    post, path = "/exhibitions/{id}/withdraw",
+    params(IdempotencyKey),
+    request_body = NewWithdrawal,
+    responses((status = 200, body = Operation), (status = 202, body = Operation), (status = 403))
+)]
 pub(super) async fn withdraw(
     State(api): State<Api>,
     caller: Caller,

@@ -13,6 +13,7 @@ use bellhop_domain::{
 use bellhop_store::{BookingRow, ClaimRow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     caller::Caller,
@@ -23,15 +24,17 @@ use crate::{
 };
 
 /// A question to somebody whether they serve a booking, and what became of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Offer {
     id: OfferId,
+    /// Who is asked.
     staff: SubjectId,
     state: Standing,
     booking_id: BookingId,
     service: String,
     /// What they need to serve it; nothing of it once it is not theirs any more.
     #[serde(flatten)]
+    #[schema(value_type = Work)]
     work: Option<Work>,
     made_at: Timestamp,
     /// Until when they can answer; none where they were assigned without being asked.
@@ -40,8 +43,9 @@ pub(super) struct Offer {
 }
 
 /// How an offer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = OfferState)]
 enum Standing {
     /// It waits for their answer.
     Open,
@@ -53,11 +57,15 @@ enum Standing {
     Closed,
 }
 
-#[derive(Debug, Serialize)]
+/// What they need to serve it.
+#[derive(Debug, Serialize, ToSchema)]
 struct Work {
+    #[schema(required = false)]
     status: Status,
     place: Option<Place>,
+    #[schema(required = false)]
     starts_at: Timestamp,
+    #[schema(required = false)]
     options: BTreeMap<String, String>,
     amount: Option<Money>,
 }
@@ -104,15 +112,24 @@ impl Standing {
 }
 
 /// Whose offers to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// Whose; drivers see their own only.
     staff: Option<SubjectId>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     limit: Option<u32>,
 }
 
 /// What somebody is asked and has accepted, newest first; operators see everybody's.
+#[utoipa::path(
+    get, path = "/offers",
+    params(Filter),
+    responses((status = 200, body = Items<Offer>), (status = 403))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,

@@ -1,8 +1,7 @@
 //! Operations: what was asked for and goes on for a while.
 
 use axum::{
-    Json,
-    extract::State,
+    Json, extract,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -13,11 +12,12 @@ use bellhop_domain::{
 use bellhop_store::OperationRow;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{caller::Caller, extract::Named, idempotency::REPLAYED, problem::Problem, state::Api};
 
 /// An operation, and how far it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Operation {
     id: OperationId,
     /// What it does: `withdrawal`.
@@ -25,17 +25,26 @@ pub(super) struct Operation {
     /// To what: the exhibition.
     subject: PoolId,
     company: CompanyId,
-    /// `running` or `done`.
-    state: &'static str,
+    state: State,
     /// How many bookings it is about, and how many of them have ended.
     total: u32,
     done: u32,
     remaining: u32,
+    /// Why, in the words of who asked for it.
     reason: Option<String>,
     /// Who asked for it.
     actor: Actor,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// Whether an operation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OperationState)]
+enum State {
+    Running,
+    Done,
 }
 
 impl From<OperationRow> for Operation {
@@ -45,7 +54,7 @@ impl From<OperationRow> for Operation {
             kind: row.kind,
             subject: row.subject,
             company: row.company,
-            state: if row.is_done { "done" } else { "running" },
+            state: if row.is_done { State::Done } else { State::Running },
             total: row.total,
             done: row.done,
             remaining: row.total.saturating_sub(row.done),
@@ -66,7 +75,7 @@ pub(super) struct Started {
 
 impl IntoResponse for Started {
     fn into_response(self) -> Response {
-        let is_done = self.operation.state == "done";
+        let is_done = self.operation.state == State::Done;
         let status = if is_done { StatusCode::OK } else { StatusCode::ACCEPTED };
         let location = format!("/v1/operations/{}", self.operation.id);
         let mut response = (status, Json(self.operation)).into_response();
@@ -82,8 +91,9 @@ impl IntoResponse for Started {
 }
 
 /// An operation, for those who decide for its company.
+#[utoipa::path(get, path = "/operations/{id}", responses((status = 200, body = Operation)))]
 pub(super) async fn get(
-    State(api): State<Api>,
+    extract::State(api): extract::State<Api>,
     caller: Caller,
     Named(id): Named<OperationId>,
 ) -> Result<Json<Operation>, Problem> {

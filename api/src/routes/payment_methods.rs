@@ -14,6 +14,7 @@ use bellhop_domain::{
 use bellhop_store::{MethodChange, NewMethod, PaymentMethod};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::customers::{Paging, may_see};
 use crate::{
@@ -31,11 +32,15 @@ use crate::{
 const MASKED: &str = "****";
 
 /// A payment method as its owner sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentMethod)]
 pub(super) struct Method {
     id: MethodId,
+    /// What people call it: `credit`.
     kind: String,
+    /// Never shown.
     token: &'static str,
+    /// Whether it is the one that they pay with first.
     default: bool,
     /// Whether bookings can be paid with it.
     attached: bool,
@@ -58,6 +63,11 @@ impl From<PaymentMethod> for Method {
 }
 
 /// What a customer can pay with, oldest first.
+#[utoipa::path(
+    get, path = "/customers/{id}/payment-methods",
+    params(Paging),
+    responses((status = 200, body = Items<Method>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -71,14 +81,23 @@ pub(super) async fn list(
 }
 
 /// A method that is to be registered.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewPaymentMethod)]
 pub(super) struct Register {
+    /// What people call it: `credit`.
     kind: String,
+    /// The payment provider's token of it, never a card number.
     token: String,
 }
 
 /// Registers a method. Nothing is charged and the provider is not asked; the first is the default.
+#[utoipa::path(
+    post, path = "/customers/{id}/payment-methods",
+    params(IdempotencyKey),
+    request_body = Register,
+    responses((status = 201, body = Method))
+)]
 pub(super) async fn register(
     State(api): State<Api>,
     caller: Caller,
@@ -108,6 +127,10 @@ pub(super) async fn register(
 }
 
 /// One method.
+#[utoipa::path(
+    get, path = "/customers/{id}/payment-methods/{pm}",
+    responses((status = 200, body = Method))
+)]
 pub(super) async fn get(
     State(api): State<Api>,
     caller: Caller,
@@ -127,15 +150,22 @@ pub(super) struct Owned {
 }
 
 /// What is to change of a method.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PaymentMethodChange)]
 pub(super) struct Change {
     kind: Option<String>,
     token: Option<String>,
+    /// `true` makes it the default; another one becomes it instead of this.
     default: Option<bool>,
 }
 
 /// Changes a method. Bookings that were made before pay as they were made.
+#[utoipa::path(
+    put, path = "/customers/{id}/payment-methods/{pm}",
+    request_body = Change,
+    responses((status = 200, body = Method))
+)]
 pub(super) async fn change(
     State(api): State<Api>,
     caller: Caller,
@@ -157,6 +187,7 @@ pub(super) async fn change(
 }
 
 /// Removes a method; a repeat answers the same.
+#[utoipa::path(delete, path = "/customers/{id}/payment-methods/{pm}", responses((status = 204)))]
 pub(super) async fn detach(
     State(api): State<Api>,
     caller: Caller,

@@ -11,6 +11,7 @@ use bellhop_domain::{
 use bellhop_store::{Pool, PoolRow, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     body::{Body, is_line},
@@ -82,12 +83,16 @@ const POOLS: Wares = Wares {
 };
 
 /// Which pools to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// Of which kind; only where the path does not say it.
     kind: Option<String>,
     company: Option<CompanyId>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     limit: Option<u32>,
 }
 
@@ -225,16 +230,21 @@ pub(super) const fn yes() -> bool {
 }
 
 /// A pool of any kind.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pool)]
 pub(super) struct PoolView {
     id: PoolId,
+    /// As services name it: `taxi`.
     kind: String,
     company: CompanyId,
+    /// Which of its kind, as an option of the service names it.
     variant: Option<String>,
     name: String,
     place: Option<String>,
     starts_at: Option<Timestamp>,
+    /// Of one.
     price: Money,
+    /// How many there are.
     capacity: u32,
     /// Held for bookings.
     held: u32,
@@ -274,22 +284,32 @@ impl From<PoolRow> for PoolView {
 }
 
 /// What a company says of a pool.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutPool {
+    /// As services name it: `taxi`.
     kind: String,
     company: CompanyId,
+    /// Which of its kind, as an option of the service names it.
     variant: Option<String>,
     name: String,
     place: Option<String>,
     starts_at: Option<Timestamp>,
+    /// Of one.
     price: Money,
+    /// How many there are, those in use included.
     capacity: u32,
+    /// Whether new bookings may hold from it.
     #[serde(default = "yes")]
     open: bool,
 }
 
 /// All pools, those of a kind, or a company's.
+#[utoipa::path(
+    get, path = "/pools",
+    params(Filter),
+    responses((status = 200, body = Items<PoolView>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     _: Caller,
@@ -299,6 +319,7 @@ pub(super) async fn list(
 }
 
 /// One pool.
+#[utoipa::path(get, path = "/pools/{id}", responses((status = 200, body = PoolView)))]
 pub(super) async fn get(
     State(api): State<Api>,
     _: Caller,
@@ -308,6 +329,14 @@ pub(super) async fn get(
 }
 
 /// Registers a pool of any kind that a service holds from, or changes it.
+#[utoipa::path(
+    put, path = "/pools/{id}",
+    request_body = PutPool,
+    responses(
+        (status = 200, body = PoolView), (status = 201, body = PoolView),
+        (status = 403), (status = 409)
+    )
+)]
 pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,

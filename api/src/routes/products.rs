@@ -8,6 +8,7 @@ use bellhop_domain::{
 use bellhop_store::{Pool, PoolRow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::pools::{Counts, Filter, Wares, yes};
 use crate::{
@@ -31,10 +32,11 @@ const PRODUCTS: Wares = Wares {
 };
 
 /// A company's product.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Product {
     id: PoolId,
     company: CompanyId,
+    /// What orders call it.
     product: Option<String>,
     name: String,
     price: Money,
@@ -57,6 +59,11 @@ impl From<PoolRow> for Product {
 }
 
 /// All products, or a company's.
+#[utoipa::path(
+    get, path = "/products",
+    params(Filter),
+    responses((status = 200, body = Items<Product>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     _: Caller,
@@ -66,6 +73,7 @@ pub(super) async fn list(
 }
 
 /// One product.
+#[utoipa::path(get, path = "/products/{id}", responses((status = 200, body = Product)))]
 pub(super) async fn get(
     State(api): State<Api>,
     _: Caller,
@@ -75,21 +83,31 @@ pub(super) async fn get(
 }
 
 /// What a company says of its product.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutProduct {
     company: CompanyId,
+    /// What orders call it.
     product: String,
     name: String,
     price: Money,
     /// How many are on the shelf now.
     stock: u32,
+    /// Whether new orders may hold from it.
     #[serde(default = "yes")]
     open: bool,
 }
 
 /// Registers a product or changes it: 201 for a new one, else 200. Its stock is never less than what
 /// orders hold.
+#[utoipa::path(
+    put, path = "/products/{id}",
+    request_body = PutProduct,
+    responses(
+        (status = 200, body = Product), (status = 201, body = Product),
+        (status = 403), (status = 409)
+    )
+)]
 pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,

@@ -2,22 +2,22 @@
 
 use axum::{Json, extract::State};
 use bellhop_domain::{event::Role, id::BookingId, money::Money};
-use bellhop_store::Receipt;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::commands::visible;
 use crate::{caller::Caller, extract::Named, observe, problem::Problem, state::Api};
 
 /// The receipts of a booking.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Receipts {
-    receipts: Vec<Line>,
+    receipts: Vec<Receipt>,
 }
 
 /// A charge, or a refund.
-#[derive(Debug, Serialize)]
-struct Line {
+#[derive(Debug, Serialize, ToSchema)]
+struct Receipt {
     /// Unique, and the same at every look.
     number: String,
     /// `charge` or `refund`.
@@ -26,14 +26,18 @@ struct Line {
     at: Timestamp,
 }
 
-impl From<Receipt> for Line {
-    fn from(it: Receipt) -> Self {
+impl From<bellhop_store::Receipt> for Receipt {
+    fn from(it: bellhop_store::Receipt) -> Self {
         let kind = if it.is_refund { "refund" } else { "charge" };
         Self { number: it.number, kind, amount: it.amount, at: it.at }
     }
 }
 
 /// The receipts of a booking, oldest first. A reservation that was never charged has none.
+#[utoipa::path(
+    get, path = "/bookings/{id}/receipts",
+    responses((status = 200, body = Receipts), (status = 403))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -43,5 +47,5 @@ pub(super) async fn list(
     observe::about(&id);
     visible(&api, &caller, &id).await?;
     let receipts = api.store().receipts_of(&id).await?;
-    Ok(Json(Receipts { receipts: receipts.into_iter().map(Line::from).collect() }))
+    Ok(Json(Receipts { receipts: receipts.into_iter().map(Receipt::from).collect() }))
 }

@@ -1,12 +1,7 @@
 //! Staff: the people whom companies register to be assigned (designated-driver 2, home-cleaning 6).
 //! Drivers and cleaners have paths of their own; `/staff` is for every kind.
 
-use axum::{
-    Extension, Json, Router,
-    extract::State,
-    http::StatusCode,
-    routing::{get, put},
-};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use bellhop_domain::{
     event::Role,
     id::{CompanyId, SubjectId},
@@ -17,7 +12,10 @@ use bellhop_domain::{
 use bellhop_store::{Audience, Location, Staff, StaffRow, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::customers::Paging;
 use crate::{
     body::{Body, is_line},
     caller::Caller,
@@ -35,26 +33,29 @@ const MOST_SKILLS: usize = 20;
 pub(super) struct OfKind(Option<&'static str>);
 
 /// The routes for staff of a kind, or of any.
-pub(super) fn routes(kind: Option<&'static str>) -> Router<Api> {
-    Router::new()
-        .route("/", get(list))
-        .route("/{id}", get(read).put(register))
-        .route("/{id}/availability", put(set_availability))
-        .route("/{id}/location", put(set_location))
-        .route("/{id}/messages", get(messages))
+pub(super) fn routes(kind: Option<&'static str>) -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(list))
+        .routes(routes!(read, register))
+        .routes(routes!(set_availability))
+        .routes(routes!(set_location))
+        .routes(routes!(messages))
         .layer(Extension(OfKind(kind)))
 }
 
 /// Somebody who can be assigned.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Person {
     id: SubjectId,
+    /// `driver`, `cleaner`, …
     kind: String,
     company: CompanyId,
     name: String,
     /// Masked.
     phone: String,
+    /// In which they are told of their work.
     language: Language,
+    /// What they can do: `automatic`.
     skills: Vec<String>,
     /// Whether they take work.
     available: bool,
@@ -64,9 +65,13 @@ pub(super) struct Person {
     created_at: Timestamp,
 }
 
-#[derive(Debug, Serialize)]
+/// Where somebody was last.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Location)]
 struct Point {
+    /// Degrees north.
     lat: f64,
+    /// Degrees east.
     lon: f64,
     at: Timestamp,
 }
@@ -92,16 +97,25 @@ impl From<StaffRow> for Person {
 }
 
 /// Whom to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    /// Of which kind; only where the path does not say it.
     kind: Option<String>,
     company: Option<CompanyId>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
     limit: Option<u32>,
 }
 
 /// The staff of the companies that the caller acts for, oldest first.
+#[utoipa::path(
+    get, path = "",
+    params(Filter),
+    responses((status = 200, body = Items<Person>), (status = 403))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     Extension(of): Extension<OfKind>,
@@ -128,6 +142,7 @@ pub(super) async fn list(
 }
 
 /// Somebody who can be assigned, as they, their company and the operators see them.
+#[utoipa::path(get, path = "/{id}", responses((status = 200, body = Person), (status = 403)))]
 pub(super) async fn read(
     State(api): State<Api>,
     Extension(of): Extension<OfKind>,
@@ -138,21 +153,30 @@ pub(super) async fn read(
 }
 
 /// What a company says of somebody.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPerson {
+    /// Needed where the path does not say it.
     kind: Option<String>,
     company: CompanyId,
     name: String,
+    /// As it is written in Korea, or with its country code.
     phone: String,
+    /// In which they are told of their work.
     #[serde(default)]
     language: Language,
+    /// What they can do: `automatic`.
     #[serde(default)]
     skills: Vec<String>,
 }
 
 /// Registers somebody or changes what is said of them: 201 for somebody new, else 200. A repeat
 /// changes nothing. Who is new takes no work before they say so, and where they are.
+#[utoipa::path(
+    put, path = "/{id}",
+    request_body = NewPerson,
+    responses((status = 200, body = Person), (status = 201, body = Person), (status = 403))
+)]
 pub(super) async fn register(
     State(api): State<Api>,
     Extension(of): Extension<OfKind>,
@@ -235,13 +259,18 @@ impl NewPerson {
 }
 
 /// Whether somebody takes work.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewAvailability {
     available: bool,
 }
 
 /// Notes whether somebody takes work. Work that they have stays theirs.
+#[utoipa::path(
+    put, path = "/{id}/availability",
+    request_body = NewAvailability,
+    responses((status = 200, body = Person), (status = 403))
+)]
 pub(super) async fn set_availability(
     State(api): State<Api>,
     Extension(of): Extension<OfKind>,
@@ -255,14 +284,21 @@ pub(super) async fn set_availability(
 }
 
 /// Where somebody is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewLocation {
+    /// Degrees north, -90 to 90.
     lat: f64,
+    /// Degrees east, -180 to 180.
     lon: f64,
 }
 
 /// Notes where somebody is.
+#[utoipa::path(
+    put, path = "/{id}/location",
+    request_body = NewLocation,
+    responses((status = 200, body = Person), (status = 403))
+)]
 pub(super) async fn set_location(
     State(api): State<Api>,
     Extension(of): Extension<OfKind>,
@@ -286,15 +322,12 @@ pub(super) async fn set_location(
     Ok(Json(after(&api, &id).await?))
 }
 
-/// Which page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Paging {
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// What somebody was told of their work, newest first.
+#[utoipa::path(
+    get, path = "/{id}/messages",
+    params(Paging),
+    responses((status = 200, body = Items<Message>), (status = 403))
+)]
 pub(super) async fn messages(
     State(api): State<Api>,
     Extension(of): Extension<OfKind>,

@@ -8,6 +8,7 @@ use bellhop_domain::{
 use bellhop_store::{Pool, PoolRow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::pools::{Counts, Filter, Wares, yes};
 use crate::{
@@ -31,13 +32,15 @@ const TAXIS: Wares = Wares {
 };
 
 /// A company's taxis of one grade.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Taxi {
     id: PoolId,
     company: CompanyId,
     grade: Option<String>,
     name: String,
+    /// Of one ride.
     price: Money,
+    /// How many there are.
     capacity: u32,
     /// Held for reservations that wait for their approval.
     held: u32,
@@ -60,6 +63,11 @@ impl From<PoolRow> for Taxi {
 }
 
 /// All taxis, or a company's.
+#[utoipa::path(
+    get, path = "/taxis",
+    params(Filter),
+    responses((status = 200, body = Items<Taxi>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     _: Caller,
@@ -69,6 +77,7 @@ pub(super) async fn list(
 }
 
 /// One company's taxis of one grade.
+#[utoipa::path(get, path = "/taxis/{id}", responses((status = 200, body = Taxi)))]
 pub(super) async fn get(
     State(api): State<Api>,
     _: Caller,
@@ -78,19 +87,30 @@ pub(super) async fn get(
 }
 
 /// What a company says of its taxis.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PutTaxi {
     company: CompanyId,
     grade: String,
     name: String,
+    /// Of one ride.
     price: Money,
+    /// How many there are, those in use included.
     capacity: u32,
+    /// Whether new bookings may hold from it.
     #[serde(default = "yes")]
     open: bool,
 }
 
 /// Registers taxis or changes them: 201 for new ones, else 200. A repeat changes nothing.
+#[utoipa::path(
+    put, path = "/taxis/{id}",
+    request_body = PutTaxi,
+    responses(
+        (status = 200, body = Taxi), (status = 201, body = Taxi),
+        (status = 403), (status = 409)
+    )
+)]
 pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,

@@ -7,7 +7,7 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use bellhop_api::Settings;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     temporal::OnStart,
@@ -163,4 +163,25 @@ async fn what_takes_too_long_is_ended() {
     let ended = world.post_waiting("/v1/bookings", "dev-customer", "k", wait, a_taxi()).await;
     assert_eq!((ended.status.as_u16(), ended.code()), (503, "timed_out"));
     assert!(ended.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn the_description_and_its_page_take_no_token() {
+    let world = World::new().await;
+    let get = async |path: &str| {
+        world.send(Request::get(path).body(Body::empty()).expect("a request")).await
+    };
+    let description = get("/openapi.json").await;
+    assert_eq!(description.status, StatusCode::OK);
+    assert_eq!(description.header("content-type"), Some("application/json"));
+    let committed = include_str!("../../../docs/openapi.json");
+    let committed: Value = serde_json::from_str(committed).expect("JSON");
+    assert_eq!(description.body, committed);
+
+    let page = get("/docs").await;
+    assert_eq!((page.status, page.header("location")), (StatusCode::SEE_OTHER, Some("/docs/")));
+    for asset in ["", "swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        assert_eq!(get(&format!("/docs/{asset}")).await.status, StatusCode::OK, "{asset}");
+    }
+    assert_eq!(world.put("/docs", "nobody", json!({})).await.code(), "method_not_allowed");
 }

@@ -13,6 +13,7 @@ use crate::{
 
 /// What a request may say for one option.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OptionRule {
     /// Whether it must be named.
@@ -25,6 +26,7 @@ pub struct OptionRule {
 
 /// What a request has to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestRule {
     /// Whether it must name a place.
@@ -81,11 +83,13 @@ impl Default for RequestRule {
 
 /// What a booking costs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Price))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Quote {
     /// The price of the pool that is held from, times the quantity.
     Pool {
         /// In which currency.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
         currency: Currency,
         /// A piece costs at least this, in the minor unit.
         #[serde(default)]
@@ -94,6 +98,7 @@ pub enum Quote {
     /// What the caller has agreed with whoever took the call.
     Agreed {
         /// In which currency.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
         currency: Currency,
         /// At least this, in the minor unit.
         minimum: i64,
@@ -103,6 +108,7 @@ pub enum Quote {
     /// A price that stands in this file, times the quantity.
     Tariff {
         /// In which currency.
+        #[cfg_attr(feature = "openapi", schema(value_type = String))]
         currency: Currency,
         /// The price of one, in the minor unit.
         price: i64,
@@ -153,6 +159,7 @@ pub enum AtCompletion {
 
 /// How a booking is paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PaymentRule))]
 #[serde(deny_unknown_fields)]
 pub struct Payment {
     /// When it is charged.
@@ -170,6 +177,7 @@ pub struct Payment {
 
 /// When a payment is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
     /// With the booking.
@@ -180,6 +188,7 @@ pub enum Capture {
 
 /// What a new booking meets while the payment provider is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WhenAway {
     /// "Come back shortly", before anything is started (call-taxi 14).
@@ -190,6 +199,7 @@ pub enum WhenAway {
 
 /// Who has to agree, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// How long the company's manager has.
@@ -201,6 +211,7 @@ pub struct Approval {
 
 /// What the end of an approval's deadline decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WhenLapsed {
     /// The booking is rejected, and undone.
@@ -298,6 +309,7 @@ pub struct NoShow {
 
 /// A stage of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Its id: `on_the_way`.
