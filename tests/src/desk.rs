@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use bellhop_domain::id::{BookingId, SubjectId};
 use serde_json::{Value, json};
 
-use crate::stack::eventually;
+use crate::{described, stack::eventually};
 
 /// One user's access to the API.
 #[derive(Clone, Debug)]
@@ -216,7 +216,9 @@ impl Desk {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
-        let answer = request.send().await?;
+        let request = request.build()?;
+        let sent = request.try_clone().context("a body that can be sent again")?;
+        let answer = self.http.execute(sent).await?;
         let status = answer.status().as_u16();
         let headers = answer
             .headers()
@@ -224,7 +226,12 @@ impl Desk {
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("").to_owned()))
             .collect();
         let body = serde_json::from_str(&answer.text().await?).unwrap_or(Value::Null);
-        Ok(Answer { status, body, headers })
+        let answer = Answer { status, body, headers };
+        // No error: tests of faults would take it for one of the network.
+        if let Err(error) = described::check(&request, &answer) {
+            panic!("{error:?}");
+        }
+        Ok(answer)
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod courses;
+mod described;
 pub mod desk;
 pub mod faults;
 pub mod history;

@@ -1,6 +1,10 @@
 //! common 13: what a part that is down holds up is seen, and caught up at a word.
 
-use bellhop_tests::stack::{Options, Stack, eventually};
+use bellhop_tests::{
+    desk::Desk,
+    stack::{Options, Stack, eventually},
+};
+use reqwest::Method;
 use serde_json::json;
 
 use crate::{
@@ -25,7 +29,8 @@ async fn common_13_what_fails_is_listed_and_tried_again_at_a_word() -> anyhow::R
     let fleet = Fleet::ours(&bellhop, 5).await?;
     let id = people.kim.book(fleet.request("tok_ok")).await?.id()?;
     let path = format!("/attention/{id}/retry");
-    people.manager.post(&path, json!({})).await?.assert_problem(409, "not_allowed");
+    let retry = async |desk: &Desk| desk.raw(Method::POST, &path, &[], "").await;
+    retry(&people.manager).await?.assert_problem(409, "not_allowed");
 
     bellhop.partner("payments", "unavailable").await?;
     people.kim.post_within(0, &format!("/bookings/{id}/cancel"), "cancel", json!({})).await?;
@@ -41,16 +46,16 @@ async fn common_13_what_fails_is_listed_and_tried_again_at_a_word() -> anyhow::R
     assert_eq!(elsewhere.body["items"], json!([]));
     for (answer, code) in [
         (people.kim.get("/attention").await?, "forbidden"),
-        (people.kim.post(&path, json!({})).await?, "forbidden"),
+        (retry(&people.kim).await?, "forbidden"),
     ] {
         answer.assert_problem(403, code);
     }
 
     bellhop.partner("payments", "ok").await?;
-    let retried = people.manager.post(&path, json!({})).await?;
+    let retried = retry(&people.manager).await?;
     retried.assert_booking(202, "cancelling");
     people.kim.until(&id, &["cancelled"]).await?;
     assert_eq!(people.manager.get("/attention").await?.body["items"], json!([]));
-    people.manager.post(&path, json!({})).await?.assert_problem(409, "not_allowed");
+    retry(&people.manager).await?.assert_problem(409, "not_allowed");
     bellhop.assert_invariants().await
 }
