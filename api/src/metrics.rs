@@ -37,6 +37,7 @@ static DUE: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!("bellhop_due", help, &["what"]).expect(ONCE)
 });
 
+/// Without labels, but a vector all the same: only these can say nothing.
 static IN_TROUBLE: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let help = "Bookings that somebody should look at (GET /v1/attention)";
     register_int_gauge_vec!("bellhop_bookings_in_trouble", help, &[]).expect(ONCE)
@@ -57,8 +58,6 @@ pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: D
 pub(crate) async fn look(api: &Api) {
     WAITING.set(i64::try_from(api.waiting()).unwrap_or(i64::MAX));
     api.look_now_and_then(async || {
-        DUE.reset();
-        IN_TROUBLE.reset();
         match api.store().outstanding(jiff::Timestamp::now()).await {
             Ok(it) => {
                 let due = |what| DUE.with_label_values(&[what]);
@@ -67,16 +66,22 @@ pub(crate) async fn look(api: &Api) {
                 due("withdrawals").set(it.withdrawals);
                 IN_TROUBLE.with_label_values(&[] as &[&str]).set(it.in_trouble);
             }
-            Err(error) => tracing::debug!(%error, "not known what is due"),
+            Err(error) => {
+                tracing::debug!(%error, "not known what is due");
+                DUE.reset();
+                IN_TROUBLE.reset();
+            }
         }
-        BACKLOG.reset();
         match api.engine().queued().await {
             Ok(queued) => {
                 for Queued { queue, kind, backlog } in queued {
                     BACKLOG.with_label_values(&[&*queue, kind]).set(backlog);
                 }
             }
-            Err(error) => tracing::debug!(%error, "not known what waits for workers"),
+            Err(error) => {
+                tracing::debug!(%error, "not known what waits for workers");
+                BACKLOG.reset();
+            }
         }
     })
     .await;

@@ -10,25 +10,21 @@ use axum::{
 use bellhop_domain::{
     event::{Actor, Assignment, Event, Offer, Role, StoredEvent},
     id::{BookingId, CompanyId, MethodId, OfferId, SubjectId},
+    message::{Audience, Channel, MessageStatus},
     money::Money,
     plan::Place,
     policy::allowed_actions,
     service::Dispatch,
     status::Status,
-    text::{Channel, Words},
+    text::Words,
     view::{Attention, ConfirmationStatus, PaymentView},
 };
-use bellhop_store::{Audience, BookingRow, MessageRow, MessageStatus, Page};
+use bellhop_store::{BookingRow, MessageRow, Page};
 use jiff::Timestamp;
 use serde::Serialize;
-use utoipa::{ToSchema, openapi::Object};
+use utoipa::ToSchema;
 
-use crate::{
-    caller::Caller,
-    idempotency::REPLAYED,
-    openapi::{list_of, one_of},
-    temporal::Remembered,
-};
+use crate::{caller::Caller, idempotency::REPLAYED, openapi::list_of, temporal::Remembered};
 
 /// A booking as a caller sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -340,8 +336,7 @@ pub(crate) struct Message {
     booking_id: BookingId,
     channel: Channel,
     /// Whom it is for.
-    #[schema(schema_with = audiences)]
-    audience: &'static str,
+    audience: Audience,
     /// The recipient, masked.
     to: String,
     /// What it tells: the state that the booking changed to, or the news for the staff.
@@ -349,8 +344,7 @@ pub(crate) struct Message {
     /// What is read.
     text: String,
     /// How it stands.
-    #[schema(schema_with = message_states)]
-    status: &'static str,
+    status: MessageStatus,
     /// How often it was tried.
     attempts: u32,
     /// Whether a gateway may have sent it twice: its answer was lost.
@@ -361,25 +355,17 @@ pub(crate) struct Message {
     updated_at: Timestamp,
 }
 
-fn audiences() -> Object {
-    one_of(Audience::ALL.map(Audience::as_str))
-}
-
-fn message_states() -> Object {
-    one_of(MessageStatus::ALL.map(MessageStatus::as_str))
-}
-
 impl From<MessageRow> for Message {
     fn from(row: MessageRow) -> Self {
         Self {
             id: row.id,
             booking_id: row.booking,
             channel: row.channel,
-            audience: row.audience.as_str(),
+            audience: row.audience,
             to: row.recipient.masked(),
             template: row.template,
             text: row.body,
-            status: row.status.as_str(),
+            status: row.status,
             attempts: row.attempts,
             maybe_sent_twice: row.maybe_sent_twice,
             error: row.error,

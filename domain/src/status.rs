@@ -1,68 +1,6 @@
 //! The states of a booking and the one table of moves between them.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
-use crate::event::Role;
-
-/// A word that none of them is written as.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no state")]
-pub struct UnknownWord(String);
-
-macro_rules! words {
-    ($(#[doc = $doc:literal])* $name:ident {
-        $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+
-    }) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            /// Every one, in the order of their definition.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The word on the wire and in the database.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-        }
-
-        #[cfg(feature = "openapi")]
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::Type::String)
-                    .description(Some(concat!($($doc),*).trim()))
-                    .enum_values(Some(Self::ALL.iter().map(|it| it.as_str())))
-                    .into()
-            }
-        }
-
-        #[cfg(feature = "openapi")]
-        impl utoipa::ToSchema for $name {}
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                let known = Self::ALL.iter().copied().find(|it| it.as_str() == word);
-                known.ok_or_else(|| UnknownWord(word.to_owned()))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
+use crate::{event::Role, words::words};
 
 words! {
     /// Where a booking stands. A technical fault is never a state: it raises attention.

@@ -40,35 +40,6 @@ pub enum Language {
     En,
 }
 
-/// How a message travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Channel {
-    /// A text message.
-    #[serde(rename = "sms")]
-    Sms,
-    /// KakaoTalk (AlimTalk).
-    #[serde(rename = "kakaotalk")]
-    KakaoTalk,
-    /// The customer's own page: it is there at once, and no gateway is asked.
-    #[serde(rename = "page")]
-    Page,
-}
-
-impl Channel {
-    /// Every channel.
-    pub const ALL: [Self; 3] = [Self::Sms, Self::KakaoTalk, Self::Page];
-
-    /// The word on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::KakaoTalk => "kakaotalk",
-            Self::Page => "page",
-        }
-    }
-}
-
 /// The text of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {

@@ -54,9 +54,7 @@ pub use error::StoreError;
 pub use events::KnownCommand;
 pub use invariants::Broken;
 pub use ledger::{Account, Balance, Posting, Receipt};
-pub use messages::{
-    Audience, DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, shard,
-};
+pub use messages::{DueMessage, MessageOutcome, MessageRow, SHARDS, shard};
 pub use operations::{OperationRow, Withdrawal, Withdrawn};
 pub use outstanding::Outstanding;
 pub use page::{Cursor, InvalidCursor, Page};

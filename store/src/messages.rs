@@ -5,15 +5,13 @@ mod staff;
 
 pub use delivery::{DueMessage, MessageOutcome};
 
-use std::str::FromStr;
-
 use bellhop_domain::{
     event::{NewEvent, StoredEvent},
     id::{BookingId, SubjectId},
+    message::{Audience, Channel, MessageStatus},
     phone::Phone,
     plan::Plan,
-    service::Service,
-    text::{self, Channel, Text, Unrenderable},
+    text::{self, Text, Unrenderable},
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -38,64 +36,6 @@ pub fn shard(booking: &BookingId) -> i16 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     i16::try_from((hash ^ (hash >> 32)) & 0xf).unwrap_or_default()
-}
-
-/// How a message stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageStatus {
-    /// It was not sent yet.
-    Due,
-    /// It was tried, and will be again.
-    Retrying,
-    /// The gateway took it.
-    Delivered,
-    /// It will not be sent; the next channel of the service stands in.
-    Failed,
-}
-
-impl MessageStatus {
-    /// Every one.
-    pub const ALL: [Self; 4] = [Self::Due, Self::Retrying, Self::Delivered, Self::Failed];
-
-    /// The word on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Due => "due",
-            Self::Retrying => "retrying",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// Whom a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Who booked.
-    Customer,
-    /// Who serves the booking, or is asked to.
-    Staff,
-}
-
-impl Audience {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Customer, Self::Staff];
-
-    /// The word in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Staff => "staff",
-        }
-    }
-
-    /// The channels that a service has to them, in the order of preference.
-    const fn channels(self, service: &Service) -> &Vec<Channel> {
-        match self {
-            Self::Customer => &service.messages.customer,
-            Self::Staff => &service.messages.staff,
-        }
-    }
 }
 
 /// A message and how it stands.
@@ -304,58 +244,18 @@ fn id(
     format!("msg_{}", Uuid::new_v5(&NAMESPACE, name.as_bytes()).simple())
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("unknown word: {0}")]
-struct UnknownWord(String);
-
-/// A channel, as it is read.
-struct ReadChannel(Channel);
-
-impl FromStr for ReadChannel {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        let found = Channel::ALL.into_iter().find(|it| it.as_str() == word);
-        found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
-    }
-}
-
-/// An audience, as it is read.
-struct ReadAudience(Audience);
-
-impl FromStr for ReadAudience {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        let found = Audience::ALL.into_iter().find(|it| it.as_str() == word);
-        found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
-    }
-}
-
-/// A status, as it is read.
-struct ReadStatus(MessageStatus);
-
-impl FromStr for ReadStatus {
-    type Err = UnknownWord;
-
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        let found = MessageStatus::ALL.into_iter().find(|it| it.as_str() == word);
-        found.map(Self).ok_or_else(|| UnknownWord(word.to_owned()))
-    }
-}
-
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
     booking_id: Word<BookingId>,
     event_key: String,
-    channel: Word<ReadChannel>,
+    channel: Word<Channel>,
     recipient: String,
-    audience: Word<ReadAudience>,
+    audience: Word<Audience>,
     customer: Word<SubjectId>,
     template: String,
     body: String,
-    status: Word<ReadStatus>,
+    status: Word<MessageStatus>,
     #[sqlx(try_from = "i64")]
     attempts: u32,
     maybe_sent_twice: bool,
@@ -371,13 +271,13 @@ impl From<Row> for MessageRow {
             id: row.id,
             booking: row.booking_id.0,
             event_key: row.event_key,
-            channel: row.channel.0.0,
+            channel: row.channel.0,
             recipient: Phone::written(row.recipient),
-            audience: row.audience.0.0,
+            audience: row.audience.0,
             subject: row.customer.0,
             template: row.template,
             body: row.body,
-            status: row.status.0.0,
+            status: row.status.0,
             attempts: row.attempts,
             maybe_sent_twice: row.maybe_sent_twice,
             gateway_id: row.gateway_id,

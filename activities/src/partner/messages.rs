@@ -1,6 +1,6 @@
 //! The messaging gateways' one call.
 
-use bellhop_domain::{id::BookingId, text::Channel};
+use bellhop_domain::{id::BookingId, message::Channel};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -9,8 +9,9 @@ use bellhop_domain::{
     event::{Actor, Role},
     id::{BookingId, OperationId},
     key::{ActKey, Purpose},
+    message::Channel,
     service::Service,
-    text::{Channel, Language},
+    text::Language,
 };
 use bellhop_store::{Staff, Withdrawal, testing::TestDb};
 use bellhop_workflows::{

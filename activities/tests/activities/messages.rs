@@ -17,12 +17,13 @@ use bellhop_domain::{
     event::{Actor, Event, NewEvent, Role},
     id::BookingId,
     key::{ActKey, Purpose},
+    message::{Channel, MessageStatus},
     plan::{Customer, Means, Pace, Place, Plan, Request},
     service::Service,
     status::{Status, Trigger},
-    text::{Channel, Language},
+    text::Language,
 };
-use bellhop_store::{MessageRow, MessageStatus, Pool, shard, testing::TestDb};
+use bellhop_store::{MessageRow, Pool, shard, testing::TestDb};
 use bellhop_workflows::contract::notifications::{Deliver, Delivered};
 use jiff::Timestamp;
 use serde_json::{Value, json};

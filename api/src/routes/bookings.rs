@@ -4,11 +4,12 @@ use axum::{Json, extract::State};
 use bellhop_domain::{
     event::Role,
     id::{BookingId, CompanyId, PoolId, QuoteId, SubjectId},
+    message::Audience,
     money::Money,
     policy::{allowed_actions, cancellation},
     status::Status,
 };
-use bellhop_store::{Audience, BookingFilter, CancellationQuote, MessageRow};
+use bellhop_store::{BookingFilter, CancellationQuote, MessageRow};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

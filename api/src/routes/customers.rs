@@ -1,8 +1,8 @@
 //! A customer's page: their bookings, cancelled ones too, and what they were told.
 
 use axum::{Json, extract::State};
-use bellhop_domain::{event::Role, id::SubjectId};
-use bellhop_store::{Audience, BookingFilter};
+use bellhop_domain::{event::Role, id::SubjectId, message::Audience};
+use bellhop_store::BookingFilter;
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;

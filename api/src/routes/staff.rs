@@ -5,11 +5,12 @@ use axum::{Extension, Json, extract::State, http::StatusCode};
 use bellhop_domain::{
     event::Role,
     id::{CompanyId, SubjectId},
+    message::Audience,
     phone::Phone,
     plan::{Violation, is_option_value},
     text::Language,
 };
-use bellhop_store::{Audience, Location, Staff, StaffRow, StoreError};
+use bellhop_store::{Location, Staff, StaffRow, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

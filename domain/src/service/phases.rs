@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    money::Currency,
-    span::Span,
-    text::{Channel, Words},
-};
+use crate::{message::Channel, money::Currency, span::Span, text::Words};
 
 /// What a request may say for one option.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,15 @@
 //! Delivering messages, in their order per booking. What a gateway answers decides what becomes of
 //! a row.
 
-use bellhop_domain::{id::BookingId, phone::Phone, plan::Plan, text::Channel};
+use bellhop_domain::{
+    id::BookingId,
+    message::{Audience, Channel, MessageStatus},
+    phone::Phone,
+    plan::Plan,
+};
 use jiff::Timestamp;
 
-use super::{MessageStatus, ReadAudience, Row, columns, id};
+use super::{Row, columns, id};
 use crate::{
     Result, Store,
     column::{Instant, Json, Word},
@@ -176,7 +181,7 @@ async fn fall_back(tx: &mut Tx, failed: &str, now: Timestamp) -> Result<()> {
         event_key: String,
         channel: String,
         recipient: String,
-        audience: Word<ReadAudience>,
+        audience: Word<Audience>,
         plan: Json<Plan>,
     }
     let row: Option<Failed> = query!(
@@ -188,7 +193,7 @@ async fn fall_back(tx: &mut Tx, failed: &str, now: Timestamp) -> Result<()> {
         failed,
     )?;
     let Some(row) = row else { return Ok(()) };
-    let audience = row.audience.0.0;
+    let audience = row.audience.0;
     let channels = audience.channels(&row.plan.0.service);
     let next = channels.iter().skip_while(|it| it.as_str() != row.channel).nth(1);
     let Some(next) = next else { return Ok(()) };
@@ -214,7 +219,7 @@ impl From<Row> for DueMessage {
         Self {
             id: row.id,
             booking: row.booking_id.0,
-            channel: row.channel.0.0,
+            channel: row.channel.0,
             recipient: Phone::written(row.recipient),
             template: row.template,
             body: row.body,

@@ -1,13 +1,13 @@
 //! Messages: due with their event, in order per booking, and each told once.
 
 use bellhop_domain::{
+    message::{Audience, Channel, MessageStatus},
     status::Status,
-    text::{self, Channel},
+    text,
     view::BookingView,
 };
 use bellhop_store::{
-    Audience, DueMessage, MessageOutcome, MessageRow, MessageStatus, SHARDS, Store, shard,
-    testing::TestDb,
+    DueMessage, MessageOutcome, MessageRow, SHARDS, Store, shard, testing::TestDb,
 };
 use jiff::Timestamp;
 

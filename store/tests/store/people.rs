@@ -7,14 +7,13 @@ use bellhop_domain::{
     event::{Actor, Event, NewEvent, Role},
     id::{CompanyId, OfferId, SubjectId},
     key::Purpose,
+    message::{Audience, Channel},
     plan::Plan,
     service::Service,
     status::{Status, Trigger},
-    text::{Channel, Language},
+    text::Language,
 };
-use bellhop_store::{
-    Audience, MessageOutcome, MessageRow, Staff, Store, StoreError, testing::TestDb,
-};
+use bellhop_store::{MessageOutcome, MessageRow, Staff, Store, StoreError, testing::TestDb};
 use jiff::Timestamp;
 
 use crate::fixture::*;
