@@ -10,9 +10,14 @@ use prometheus::{
     register_int_gauge_vec,
 };
 
+use tokio::time::timeout;
+
 use crate::{state::Api, temporal::Queued};
 
 const ONCE: &str = "each metric is registered once, under a name of its own";
+
+/// How long looking things up may take: whoever scrapes has not much patience.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
 /// From what a read takes to what a caller waits at most.
 const REQUEST_SECONDS: [f64; 12] =
@@ -50,7 +55,11 @@ static BACKLOG: LazyLock<IntGaugeVec> = LazyLock::new(|| {
 
 /// Counts an answered request. `route` is the path as the router has it, with its placeholders.
 pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: Duration) {
-    let labels = [method.as_str(), route, status.as_str()];
+    // Callers may make methods up, and each series stays.
+    let is_known =
+        matches!(method.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS");
+    let method = if is_known { method.as_str() } else { "other" };
+    let labels = [method, route, status.as_str()];
     REQUESTS.with_label_values(&labels).observe(took.as_secs_f64());
 }
 
@@ -58,28 +67,33 @@ pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: D
 pub(crate) async fn look(api: &Api) {
     WAITING.set(i64::try_from(api.waiting()).unwrap_or(i64::MAX));
     api.look_now_and_then(async || {
-        match api.store().outstanding(jiff::Timestamp::now()).await {
-            Ok(it) => {
+        let (due, queued) = tokio::join!(
+            timeout(LOOK_WITHIN, api.store().outstanding(jiff::Timestamp::now())),
+            timeout(LOOK_WITHIN, api.engine().queued()),
+        );
+        match due {
+            Ok(Ok(it)) => {
                 let due = |what| DUE.with_label_values(&[what]);
                 due("messages").set(it.messages);
                 due("commands").set(it.commands);
                 due("withdrawals").set(it.withdrawals);
                 IN_TROUBLE.with_label_values(&[] as &[&str]).set(it.in_trouble);
             }
-            Err(error) => {
-                tracing::debug!(%error, "not known what is due");
+            untold => {
+                tracing::debug!(?untold, "not known what is due");
                 DUE.reset();
                 IN_TROUBLE.reset();
             }
         }
-        match api.engine().queued().await {
-            Ok(queued) => {
+        match queued {
+            Ok(Ok(queued)) => {
                 for Queued { queue, kind, backlog } in queued {
                     BACKLOG.with_label_values(&[&*queue, kind]).set(backlog);
                 }
             }
-            Err(error) => {
-                tracing::debug!(%error, "not known what waits for workers");
+            untold => {
+                let untold = untold.map(|it| it.err());
+                tracing::debug!(?untold, "not known what waits for workers");
                 BACKLOG.reset();
             }
         }

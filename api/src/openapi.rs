@@ -33,9 +33,9 @@ use crate::{
 const PATH: &str = "/openapi.json";
 
 /// What reads it, before anything else.
-const ABOUT: &str = "Durable bookings. A POST that books, commands or moves money needs an \
-`Idempotency-Key`: the same key again answers the same. What is refused is a problem (RFC 9457) with a stable `code`. A request with a \
-member that is not described is refused.";
+const ABOUT: &str = "Durable bookings. Every POST but a retry needs an `Idempotency-Key`: the same \
+key again answers the same. What is refused is a problem (RFC 9457) with a stable `code`. A \
+request with a member that is not described is refused.";
 
 /// The token, as the description calls it.
 const TOKEN: &str = "token";

@@ -1,11 +1,15 @@
 //! What every request shares: the database, the engine, the services, the tokens, and the settings.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use bellhop_domain::{id::BookingId, plan::Pace};
+use bellhop_domain::{
+    id::{BookingId, SubjectId},
+    plan::Pace,
+};
 use bellhop_store::{
     BookingRow, Store, StoreError,
     feed::{Feed, Watch},
@@ -14,7 +18,7 @@ use bellhop_workflows::contract::BOOKINGS_QUEUE;
 use jiff::Timestamp;
 use temporalio_client::Client;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch},
+    sync::{Semaphore, SemaphorePermit, watch},
     time::Instant,
 };
 
@@ -53,6 +57,8 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// How many bookings may be followed at once; more hear "come back shortly".
     pub max_streams: usize,
+    /// How many of them one caller may follow.
+    pub max_streams_each: usize,
     /// How long one call to Temporal may take.
     pub engine_timeout: Duration,
     /// How long the first retry of a start waits; each further one waits twice as long.
@@ -71,6 +77,7 @@ impl Default for Settings {
             longest_wait: Duration::from_secs(30),
             max_in_flight: 1_000,
             max_streams: 1_000,
+            max_streams_each: 100,
             engine_timeout: Duration::from_secs(5),
             start_retry_after: Duration::from_millis(50),
             request_timeout: Duration::from_secs(35),
@@ -93,7 +100,8 @@ struct Inner {
     settings: Settings,
     draining: watch::Sender<bool>,
     in_flight: Semaphore,
-    streams: Arc<Semaphore>,
+    /// Who follows how many bookings.
+    streams: Mutex<HashMap<SubjectId, usize>>,
     payments_away: Known<Option<Timestamp>>,
     readiness: Known<Result<(), String>>,
     looked: Known<()>,
@@ -127,7 +135,7 @@ impl Api {
             pace,
             draining: watch::Sender::new(false),
             in_flight: Semaphore::new(settings.max_in_flight),
-            streams: Arc::new(Semaphore::new(settings.max_streams)),
+            streams: Mutex::default(),
             payments_away: Known::new(None),
             readiness: Known::new(Err("nothing was asked yet".to_owned())),
             looked: Known::new(()),
@@ -206,10 +214,17 @@ impl Api {
     }
 
     /// A place among those who follow bookings.
-    pub(crate) fn take_stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let detail = "too many bookings are followed: come back shortly, or ask for the timeline";
-        let place = self.0.streams.clone().try_acquire_owned();
-        place.map_err(|_| Problem::new(Kind::Overloaded, detail))
+    pub(crate) fn take_stream(&self, caller: &SubjectId) -> Result<StreamPlace, Problem> {
+        let Settings { max_streams, max_streams_each, .. } = *self.settings();
+        let mut streams = lock(&self.0.streams);
+        let (all, theirs) = (streams.values().sum::<usize>(), streams.get(caller).copied());
+        if all >= max_streams || theirs.unwrap_or(0) >= max_streams_each {
+            let detail =
+                "too many bookings are followed: come back shortly, or ask for the timeline";
+            return Err(Problem::new(Kind::Overloaded, detail));
+        }
+        *streams.entry(caller.clone()).or_default() += 1;
+        Ok(StreamPlace { api: self.clone(), caller: caller.clone() })
     }
 
     /// Whether payments are known to be away. With the database away nobody knows.
@@ -245,6 +260,29 @@ impl Api {
     }
 }
 
+/// A place among those who follow bookings, until it is dropped.
+pub(crate) struct StreamPlace {
+    api: Api,
+    caller: SubjectId,
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let mut streams = lock(&self.api.0.streams);
+        if let Some(theirs) = streams.get_mut(&self.caller) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                streams.remove(&self.caller);
+            }
+        }
+    }
+}
+
+/// Nothing that holds these locks can panic halfway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Something that is asked for only now and then.
 struct Known<T>(Mutex<(Option<Instant>, T)>);
 
@@ -258,18 +296,14 @@ impl<T: Clone> Known<T> {
     async fn get(&self, known_for: Duration, ask: impl AsyncFnOnce() -> T) -> T {
         let now = Instant::now();
         {
-            let mut known = self.lock();
+            let mut known = lock(&self.0);
             if known.0.is_some_and(|at| now.duration_since(at) < known_for) {
                 return known.1.clone();
             }
             known.0 = Some(now);
         }
         let value = ask().await;
-        self.lock().1 = value.clone();
+        lock(&self.0).1 = value.clone();
         value
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (Option<Instant>, T)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -155,19 +155,23 @@ impl Store {
         cursor: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<BookingRow>> {
+        #[derive(sqlx::FromRow)]
+        struct InTrouble {
+            #[sqlx(flatten)]
+            row: Row,
+            attention_since: Instant,
+        }
         let mut db = self.reader().await?;
-        let rows: Vec<Row> = build!(db, |sql| {
-            sql.push(concat!("SELECT ", columns!(), " FROM bookings"));
+        let rows: Vec<InTrouble> = build!(db, |sql| {
+            sql.push(concat!("SELECT ", columns!(), ", attention_since FROM bookings"));
             sql.push(" WHERE attention_since IS NOT NULL");
             if let Some(company) = company {
                 sql.push(" AND company = ").push_bind(company.as_str());
             }
             page_by!(sql, ("attention_since", "id"), oldest, cursor, limit);
         })?;
-        let rows = rows.into_iter().map(BookingRow::from).collect();
-        let since =
-            |it: &BookingRow| it.view.attention.as_ref().map_or(it.created_at, |it| it.since);
-        Ok(Page::of(rows, limit, |it| Cursor::new(since(it), &it.id)))
+        let cursor = |it: &InTrouble| Cursor::new(it.attention_since.timestamp(), &it.row.id.0);
+        Ok(Page::of(rows, limit, cursor).map(|it| it.row.into()))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::desk::Desk;
 pub struct Stream {
     response: reqwest::Response,
     /// What has come and was not read yet.
-    text: String,
+    bytes: Vec<u8>,
 }
 
 /// An event of a stream.
@@ -35,7 +35,7 @@ impl Desk {
         let response = request.send().await?;
         let kind = response.headers().get("content-type").and_then(|it| it.to_str().ok());
         ensure!(kind == Some("text/event-stream"), "it is a stream: {response:?}");
-        Ok(Stream { response, text: String::new() })
+        Ok(Stream { response, bytes: vec![] })
     }
 }
 
@@ -43,9 +43,10 @@ impl Stream {
     /// The next event; `None` once the stream has ended.
     pub async fn next(&mut self) -> anyhow::Result<Option<Told>> {
         loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.text = rest;
+            // An end of a block is never within a character, as the end of a chunk may be.
+            if let Some(end) = self.bytes.windows(2).position(|it| it == b"\n\n") {
+                let block: Vec<u8> = self.bytes.drain(..end + 2).collect();
+                let block = String::from_utf8(block)?;
                 let field = |name: &str| {
                     let lines = block.lines().filter_map(|it| it.split_once(": "));
                     let mut found = lines.filter(|(key, _)| *key == name);
@@ -57,7 +58,7 @@ impl Stream {
                 return Ok(Some(Told { id, kind, data }));
             }
             let Some(more) = self.response.chunk().await? else { return Ok(None) };
-            self.text.push_str(std::str::from_utf8(&more)?);
+            self.bytes.extend_from_slice(&more);
         }
     }
 

@@ -19,7 +19,7 @@ static CALLS: LazyLock<HistogramVec> = LazyLock::new(|| {
 });
 
 static AWAY: LazyLock<IntGaugeVec> = LazyLock::new(|| {
-    let help = "1 while this process makes no calls to the partner: its breaker is not closed";
+    let help = "1 from when the partner's breaker opens in this process until a call succeeds";
     register_int_gauge_vec!("bellhop_partner_away", help, &["partner"]).expect(ONCE)
 });
 

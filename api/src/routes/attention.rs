@@ -1,5 +1,5 @@
 //! Bookings that somebody should look at: a step of theirs has failed for a while and goes on being
-//! tried. Retry policies wait longer each time; who has mended the cause need not.
+//! tried, with pauses that grow. Who has mended the cause may have it tried at once.
 
 use axum::{Json, extract::State, http::StatusCode};
 use bellhop_domain::{
@@ -72,9 +72,14 @@ pub(super) async fn retry(
         error => Problem::unavailable(error),
     })?;
     if tried == 0 {
-        let detail = "nothing of the booking waits to be tried again";
+        // What failed for good, by a defect or a wrong setting, waits in its workflow.
+        let detail = match row.view.attention {
+            Some(_) => "what fails is tried again by itself, within a minute",
+            None => "nothing of the booking waits to be tried again",
+        };
         return Err(Problem::new(Kind::NotAllowed, detail).about(&id));
     }
+    tracing::info!(role = ?caller.role, subject = %caller.subject, "a booking is tried again");
     let booking = Booking::of(&row, &caller, Timestamp::now());
     Ok(Answer { status: StatusCode::ACCEPTED, is_replay: false, booking })
 }

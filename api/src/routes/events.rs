@@ -12,9 +12,9 @@ use axum::{
     },
 };
 use bellhop_domain::{event::StoredEvent, id::BookingId};
-use bellhop_store::feed::Watch;
+use bellhop_store::{StoreError, feed::Watch};
 use futures::stream::{self, Stream};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -30,12 +30,15 @@ use crate::{
     observe,
     openapi::header_parameter,
     problem::{Kind, Problem},
-    state::Api,
+    state::{Api, StreamPlace},
     view::TimelineEvent,
 };
 
 /// For how long one stream is kept: its caller is asked for their token again.
 const LONGEST: Duration = Duration::from_secs(600);
+
+/// For how long a database that is away is waited for; whoever follows asks again.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often a silent stream says that it is there, before proxies take it for dead.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -79,9 +82,9 @@ pub(super) async fn follow(
     LastEvent(last): LastEvent,
 ) -> Result<impl IntoResponse, Problem> {
     observe::about(&id);
-    let _place = api.take_stream()?;
     let watch = api.watch(&id);
     visible(&api, &caller, &id).await?;
+    let _place = api.take_stream(&caller.subject)?;
     let until = Instant::now() + LONGEST;
     let follower = Follower { api, caller, id, watch, last, read: VecDeque::new(), until, _place };
     Ok(Sse::new(follower.events()).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)))
@@ -98,7 +101,7 @@ struct Follower {
     /// What was read and not told yet.
     read: VecDeque<StoredEvent>,
     until: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 impl Follower {
@@ -115,19 +118,30 @@ impl Follower {
 
     async fn next(&mut self) -> Option<StoredEvent> {
         while self.read.is_empty() {
-            let last = self.last;
-            let more = self.api.until(&mut self.watch, |it| it.view.seq > last, self.until).await;
-            let row = more.inspect_err(|error| tracing::warn!(%error, "a stream ends")).ok()??;
-            // Who drives a booking no more hears no more of it.
-            if !self.caller.may_see(&row) {
-                return None;
-            }
-            let events = self.api.store().timeline_after(&self.id, last).await;
-            let events =
-                events.inspect_err(|error| tracing::warn!(%error, "a stream ends")).ok()?;
-            self.last = events.last().map_or(last, |it| it.seq);
+            let events = self.more().await;
+            let ends = |error: &StoreError| {
+                tracing::warn!(booking.id = %self.id, %error, "a stream ends");
+            };
+            let events = events.inspect_err(ends).ok()??;
+            self.last = events.last()?.seq;
             self.read.extend(events);
         }
         self.read.pop_front()
+    }
+
+    /// The events that came since the last; `None` once the stream is over.
+    async fn more(&mut self) -> Result<Option<Vec<StoredEvent>>, StoreError> {
+        let last = self.last;
+        while Instant::now() < self.until && !self.api.is_draining() {
+            let soon = self.until.min(Instant::now() + PATIENCE);
+            let row = self.api.until(&mut self.watch, |it| it.view.seq > last, soon).await?;
+            match row {
+                // Who drives a booking no more hears no more of it.
+                Some(row) if !self.caller.may_see(&row) => return Ok(None),
+                Some(_) => return self.api.store().timeline_after(&self.id, last).await.map(Some),
+                None => {}
+            }
+        }
+        Ok(None)
     }
 }

@@ -1,6 +1,9 @@
 //! Reading: who sees which bookings, and what of them.
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
 use bellhop_api::Settings;
 use serde_json::json;
 
@@ -116,12 +119,27 @@ async fn who_follows_a_booking_is_let_go_when_the_process_ends() {
 }
 
 #[tokio::test]
+async fn a_method_that_is_made_up_makes_no_metric() {
+    let world = World::new().await;
+    let request = Request::builder().method("MADEUP").uri("/v1/bookings");
+    world.send(request.body(Body::empty()).expect("a request")).await;
+    let request = Request::get("/metrics").body(Body::empty()).expect("a request");
+    assert_eq!(world.send(request).await.status, StatusCode::OK);
+    let told = bellhop_api::metrics().expect("the metrics are written");
+    assert!(told.contains(r#"method="other""#), "{told}");
+    assert!(!told.contains("MADEUP"), "{told}");
+}
+
+#[tokio::test]
 async fn so_many_bookings_are_followed_at_once() {
-    let world = World::with(Settings { max_streams: 0, ..Settings::default() }).await;
-    let id = world.book("a1").await.id().to_owned();
-    let refused = world.get(&format!("/v1/bookings/{id}/events"), "dev-customer").await;
-    assert_eq!((refused.status.as_u16(), refused.code()), (503, "overloaded"));
-    assert!(refused.header("retry-after").is_some());
+    for (all, each) in [(0, 9), (9, 0)] {
+        let settings = Settings { max_streams: all, max_streams_each: each, ..Settings::default() };
+        let world = World::with(settings).await;
+        let id = world.book("a1").await.id().to_owned();
+        let refused = world.get(&format!("/v1/bookings/{id}/events"), "dev-customer").await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (503, "overloaded"));
+        assert!(refused.header("retry-after").is_some());
+    }
 }
 
 #[tokio::test]

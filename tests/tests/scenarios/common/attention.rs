@@ -7,6 +7,7 @@ use bellhop_tests::{
 use reqwest::Method;
 use serde_json::json;
 
+use super::metrics::scrape;
 use crate::{
     PROGRAM,
     world::{Fleet, People},
@@ -51,6 +52,12 @@ async fn common_13_what_fails_is_listed_and_tried_again_at_a_word() -> anyhow::R
         answer.assert_problem(403, code);
     }
 
+    // From here on nothing happens by itself for an hour.
+    let series = r#"_count{activity="payments.settle",outcome="not_done",way="queued"}"#;
+    eventually("its first try on the queue has failed", async || {
+        Ok(scrape(&bellhop).await?.keys().any(|it| it.ends_with(series)).then_some(()))
+    })
+    .await?;
     bellhop.partner("payments", "ok").await?;
     let retried = retry(&people.manager).await?;
     retried.assert_booking(202, "cancelling");
