@@ -18,7 +18,7 @@ use utoipa::{
     },
 };
 
-use crate::{idempotency::REPLAYED, openapi};
+use crate::{idempotency::REPLAYED, openapi, temporal::NotDone};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -243,6 +243,16 @@ impl Problem {
             tracing::error!(code, error = causes, "a request failed");
         } else {
             tracing::warn!(code, error = causes, "a request was put off");
+        }
+    }
+}
+
+impl From<NotDone> for Problem {
+    /// Of a call that may simply be made again.
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Broken(_) => Self::internal(error),
+            error => Self::unavailable(error),
         }
     }
 }

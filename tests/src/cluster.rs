@@ -206,9 +206,7 @@ impl Cluster {
 
     /// Whether a process answers its liveness probe within a second.
     pub async fn is_alive(&self, name: &str) -> anyhow::Result<bool> {
-        let url = format!("{}/healthz", self.process(name)?.url);
-        let answer = self.http.get(url).timeout(Duration::from_secs(1)).send().await;
-        Ok(answer.is_ok_and(|it| it.status().is_success()))
+        self.answers(name, "/healthz").await
     }
 
     /// What a process tells Prometheus.
@@ -226,12 +224,14 @@ impl Cluster {
     }
 
     async fn probe(&self, name: &str, path: &str) -> anyhow::Result<()> {
+        let what = format!("{name} answers {path}");
+        eventually(&what, async || Ok(self.answers(name, path).await?.then_some(()))).await
+    }
+
+    async fn answers(&self, name: &str, path: &str) -> anyhow::Result<bool> {
         let url = format!("{}{path}", self.process(name)?.url);
-        eventually(&format!("{name} answers {path}"), async || {
-            let answer = self.http.get(&url).timeout(Duration::from_secs(1)).send().await;
-            Ok(answer.is_ok_and(|it| it.status().is_success()).then_some(()))
-        })
-        .await
+        let answer = self.http.get(url).timeout(Duration::from_secs(1)).send().await;
+        Ok(answer.is_ok_and(|it| it.status().is_success()))
     }
 }
 

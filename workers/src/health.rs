@@ -18,7 +18,8 @@ struct Health {
     stopping: CancellationToken,
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics` until `done`. A worker that is stopping is alive and not ready.
+/// Serves `/healthz`, `/readyz` and `/metrics` until `done`. A worker that is stopping is alive and
+/// not ready.
 ///
 /// # Errors
 /// The listener fails.

@@ -2,55 +2,36 @@
 //! tried, with pauses that grow. Who has mended the cause may have it tried at once.
 
 use axum::{Json, extract::State, http::StatusCode};
-use bellhop_domain::{
-    event::Role,
-    id::{BookingId, CompanyId},
-};
+use bellhop_domain::{event::Role, id::BookingId};
 use jiff::Timestamp;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::{
     commands::visible,
-    lists::{self, List},
+    lists::{self, List, OfCompany},
 };
 use crate::{
     caller::Caller,
-    extract::{Asked, Named, page_size},
+    extract::{Asked, Named},
     observe,
     problem::{Kind, Problem},
     state::Api,
-    temporal::NotDone,
     view::{Answer, Booking, Items},
 };
-
-/// Whose troubles to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    company: Option<CompanyId>,
-    /// The `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// How many, 1 to 100; 20 without.
-    limit: Option<u32>,
-}
 
 /// The bookings that somebody should look at, those with the oldest trouble first.
 #[utoipa::path(
     get, path = "/attention",
-    params(Filter),
+    params(OfCompany),
     responses((status = 200, body = Items<Booking>), (status = 403))
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Asked(asked): Asked<Filter>,
+    Asked(asked): Asked<OfCompany>,
 ) -> Result<Json<Items<Booking>>, Problem> {
-    caller.require(&[Role::Manager, Role::Operator], "see what needs attention")?;
-    let limit = page_size(asked.limit)?;
-    let cursor = asked.cursor.as_deref();
-    lists::page(&api, &caller, List::InTrouble, asked.company, cursor, limit).await.map(Json)
+    lists::of_company(&api, &caller, "see what needs attention", List::InTrouble, asked)
+        .await
+        .map(Json)
 }
 
 /// Has what fails of a booking tried again at once; 202, as what comes of it shows in the booking. It
@@ -67,10 +48,7 @@ pub(super) async fn retry(
     caller.require(&[Role::Manager, Role::Operator], "have bookings tried again")?;
     observe::about(&id);
     let row = visible(&api, &caller, &id).await?;
-    let tried = api.engine().retry(&id).await.map_err(|error| match error {
-        NotDone::Broken(_) => Problem::internal(error),
-        error => Problem::unavailable(error),
-    })?;
+    let tried = api.engine().retry(&id).await?;
     if tried == 0 {
         // What failed for good, by a defect or a wrong setting, waits in its workflow.
         let detail = match row.view.attention {

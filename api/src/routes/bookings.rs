@@ -25,7 +25,6 @@ use crate::{
     observe,
     problem::{Kind, Problem},
     state::Api,
-    temporal::NotDone,
     view::{Booking, Items, Message, TimelineEvent},
 };
 
@@ -97,10 +96,7 @@ pub(super) async fn get(
         let booking = is_seen.then(|| Booking::of(&row, &caller, Timestamp::now()));
         return booking.map(Json).ok_or_else(|| Problem::not_found("booking"));
     }
-    let remembered = api.engine().remembered(&id).await.map_err(|error| match error {
-        NotDone::Broken(_) => Problem::internal(error),
-        error => Problem::unavailable(error),
-    })?;
+    let remembered = api.engine().remembered(&id).await?;
     let remembered = remembered
         .filter(|it| it.is_running)
         .filter(|it| caller.role == Role::Operator || it.is_owned_by(&caller.subject));

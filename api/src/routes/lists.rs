@@ -3,6 +3,8 @@
 use bellhop_domain::{event::Role, id::CompanyId};
 use bellhop_store::{BookingFilter, BookingRow, Cursor, Page, Store, StoreError};
 use jiff::Timestamp;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     caller::Caller,
@@ -14,6 +16,18 @@ use crate::{
 
 /// Stands between the company that a page ends in and the cursor within its list.
 const JOINT: char = '~';
+
+/// Whose bookings to list, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfCompany {
+    company: Option<CompanyId>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 100; 20 without.
+    limit: Option<u32>,
+}
 
 /// What is listed.
 pub(super) enum List {
@@ -42,6 +56,19 @@ impl List {
             Self::InTrouble => store.bookings_in_trouble(company, cursor, limit).await,
         }
     }
+}
+
+/// A page of what managers and operators look after; nobody else may, what `to` says.
+pub(super) async fn of_company(
+    api: &Api,
+    caller: &Caller,
+    to: &str,
+    list: List,
+    asked: OfCompany,
+) -> Result<Items<Booking>, Problem> {
+    caller.require(&[Role::Manager, Role::Operator], to)?;
+    let limit = extract::page_size(asked.limit)?;
+    page(api, caller, list, asked.company, asked.cursor.as_deref(), limit).await
 }
 
 /// A page of what the caller may see.
